@@ -1,0 +1,1 @@
+"""Patterns built on the client, all with the same contract."""

@@ -1,0 +1,1 @@
+"""The native protocol, defined once, for both sides."""

@@ -1,0 +1,80 @@
+"""Bytes to frames and back.
+
+A frame is a 4-byte big-endian length and that many bytes, one MessagePack value. The first byte
+of a native payload is never zero, which tells the protocol apart from ZooKeeper's on one port.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgpack
+
+HEADER_BYTES: Final = 4
+FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A larger length closes the connection: nobody allocates what a stranger asks for."""
+
+pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+"""Encode one value. Shared: the packer keeps no state between calls."""
+
+
+class FrameError(Exception):
+    """The other side sent what is not a frame. The connection cannot go on."""
+
+
+def encode_frame(value: object) -> bytes:
+    """Return `value` as one frame."""
+    body: bytes = pack(value)
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode(body: bytes) -> object:
+    """Return the value in `body`; sequences become lists.
+
+    Raises:
+        FrameError: if `body` is not exactly one MessagePack value without maps or extensions.
+
+    """
+    try:
+        return msgpack.unpackb(body, use_list=True, raw=False, object_pairs_hook=_no_maps)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise FrameError(f"not a MessagePack value: {error}") from error
+
+
+def _no_maps(pairs: object) -> object:
+    raise ValueError("maps are not part of the protocol")
+
+
+class FrameSplitter:
+    """Cuts a stream of bytes into frame bodies. Keeps at most one unfinished frame."""
+
+    __slots__ = ("_kept", "frame_bytes_max")
+
+    def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self.frame_bytes_max = frame_bytes_max
+        self._kept = b""
+
+    def split(self, data: bytes) -> list[bytes]:
+        """Take the next bytes; return the bodies of the frames that are now complete.
+
+        Raises:
+            FrameError: a frame announces zero bytes or more than `frame_bytes_max`.
+
+        """
+        if self._kept:
+            data = self._kept + data
+            self._kept = b""
+        bodies: list[bytes] = []
+        at, end = 0, len(data)
+        while end - at >= HEADER_BYTES:
+            size = int.from_bytes(data[at : at + 4], "big")
+            if size == 0 or size > self.frame_bytes_max:
+                raise FrameError(f"a frame of {size} bytes; the limit is {self.frame_bytes_max}")
+            stop = at + HEADER_BYTES + size
+            if stop > end:
+                break
+            bodies.append(data[at + HEADER_BYTES : stop])
+            at = stop
+        if at < end:
+            self._kept = data[at:]
+        return bodies

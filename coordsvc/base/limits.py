@@ -1,0 +1,64 @@
+"""Every bound in the system, with its reason, and how they relate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# What one request may carry.
+DATA_BYTES_MAX: Final = 1 * MIB  # of one node: small files, not a blob store
+PATH_BYTES_MAX: Final = 4 * KIB
+PATH_DEPTH_MAX: Final = 128  # recursion and events cost per level
+FRAME_BYTES_MAX: Final = 4 * MIB  # of one client frame: a full transaction
+TXN_OPS_MAX: Final = 1024
+GUARDS_MAX: Final = 16
+NOTE_BYTES_MAX: Final = 1 * KIB
+CLIENT_NAME_BYTES_MAX: Final = 256
+PASSWORD_BYTES_MAX: Final = 64
+TTL_MS_MAX: Final = 2**40 - 1  # ZooKeeper's
+
+# What one answer may carry.
+PAGE_ITEMS_MAX: Final = 10_000
+PAGE_BYTES_MAX: Final = 1 * MIB  # of a listing with data; at least one item is always sent
+DELETE_NODES_MAX: Final = 100_000  # of one recursive delete, so that one entry stays short
+
+# Sessions.
+SESSION_TIMEOUT_MS_MIN: Final = 1_000
+SESSION_TIMEOUT_MS_MAX: Final = 3_600_000
+SESSIONS_MAX: Final = 100_000
+REPLIES_PER_SESSION_MAX: Final = 4_096  # remembered answers; the client's window is far smaller
+REQUESTS_IN_FLIGHT_MAX: Final = 2_048  # of one connection; the next one is refused as overloaded
+
+# Locks.
+LOCK_QUEUE_MAX: Final = 10_000
+LOCK_DELAY_MS_MAX: Final = 3_600_000
+
+# Watches.
+WATCHES_PER_CONNECTION_MAX: Final = 10_000
+HISTORY_EVENTS_MAX: Final = 10_000  # kept for watchers that come back
+HISTORY_BYTES_MAX: Final = 16 * MIB  # of the data those events carry
+OUTBOX_BYTES_MAX: Final = 8 * MIB  # unsent bytes of one connection before its watches are cut
+
+# Raft.
+APPEND_BYTES_MAX: Final = 1 * MIB  # of one AppendRequest
+APPENDS_IN_FLIGHT_MAX: Final = 256  # to one follower
+BATCH_BYTES_MAX: Final = 1 * MIB  # of one write to the log
+PROPOSALS_BYTES_MAX: Final = 64 * MIB  # not yet committed; beyond it writes are refused
+PEER_FRAME_BYTES_MAX: Final = 16 * MIB
+SNAPSHOT_CHUNK_BYTES: Final = 256 * KIB
+
+# Disk.
+SEGMENT_BYTES: Final = 16 * MIB
+RECORD_BYTES_MAX: Final = 16 * MIB
+SNAPSHOTS_KEPT: Final = 2
+LOG_ENTRIES_KEPT_BEHIND: Final = 10_000  # after a snapshot, for followers a little behind
+SNAPSHOT_EVERY_BYTES: Final = 64 * MIB  # of log since the last one
+SNAPSHOT_EVERY_ENTRIES: Final = 100_000
+
+assert DATA_BYTES_MAX + PATH_BYTES_MAX < FRAME_BYTES_MAX
+assert FRAME_BYTES_MAX + KIB < PEER_FRAME_BYTES_MAX, "one command always fits one peer frame"
+assert APPEND_BYTES_MAX + FRAME_BYTES_MAX < PEER_FRAME_BYTES_MAX
+assert BATCH_BYTES_MAX + FRAME_BYTES_MAX < RECORD_BYTES_MAX <= SEGMENT_BYTES
+assert REQUESTS_IN_FLIGHT_MAX < REPLIES_PER_SESSION_MAX

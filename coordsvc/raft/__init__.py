@@ -1,0 +1,1 @@
+"""Consensus without I/O (Ongaro, "Consensus: Bridging Theory and Practice", 2014)."""

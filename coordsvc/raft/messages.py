@@ -1,0 +1,151 @@
+"""Entry, HardState, Membership, and what replicas say to one another.
+
+Who sent a message is known from the link it came by, so no message names its sender.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+from coordsvc.base.ids import Index, Millis, NodeId, Term
+from coordsvc.base.record import record
+
+COMMAND: Final = 0
+NOOP: Final = 1
+MEMBERSHIP: Final = 2
+
+
+class Entry(NamedTuple):
+    """One slot of the log. Its index follows from its position; its data is opaque to Raft.
+
+    A tuple, because MessagePack encodes it in C as it is.
+    """
+
+    term: Term
+    kind: int
+    stamp_ms: Millis
+    data: bytes
+
+
+@record
+class HardState:
+    """What must be on disk before any vote or reply of that term leaves (thesis 3.8)."""
+
+    term: Term
+    vote: NodeId | None
+
+
+@record
+class Membership:
+    """Who votes, who learns. While a change is under way (joint consensus, thesis 4.3) both
+    `voters` and `voters_old` must agree; otherwise `voters_old` is empty."""
+
+    voters: tuple[NodeId, ...]
+    voters_old: tuple[NodeId, ...] = ()
+    learners: tuple[NodeId, ...] = ()
+
+
+@record
+class SnapshotMeta:
+    """What a snapshot of the state stands for: everything up to and including `index`."""
+
+    index: Index
+    term: Term
+    membership: Membership
+
+
+@record
+class VoteRequest:
+    """Ask for a vote; with `pre`, only whether it would be given (thesis 9.6).
+
+    In a pre-vote `term` is the term the sender *would* start. `transfer` marks an election that
+    the leader itself asked for: a live leader is then no reason to refuse.
+    """
+
+    term: Term
+    pre: bool
+    last_index: Index
+    last_term: Term
+    transfer: bool = False
+
+
+@record
+class VoteReply:
+    """Answer to VoteRequest. A granted pre-vote echoes the asked-for term."""
+
+    term: Term
+    pre: bool
+    granted: bool
+
+
+@record
+class AppendRequest:
+    """Append `entries` behind the entry at `base_index`, which must have `base_term`."""
+
+    term: Term
+    base_index: Index
+    base_term: Term
+    commit: Index
+    entries: list[Entry]
+
+
+@record
+class AppendReply:
+    """Answer to AppendRequest, sent only when the entries are on disk.
+
+    Accepted: `index` is the last index known to match. Rejected: `index` is the base that was
+    refused, and (`hint_index`, `hint_term`) the latest place where the logs may still agree.
+    """
+
+    term: Term
+    accepted: bool
+    index: Index
+    hint_index: Index = 0
+    hint_term: Term = 0
+
+
+@record
+class Heartbeat:
+    """The leader lives. Never waits behind disk. `round` numbers the leader's read rounds."""
+
+    term: Term
+    commit: Index
+    round: int
+
+
+@record
+class HeartbeatReply:
+    """Answer to Heartbeat; echoes the round, which proves the leader led when it asked."""
+
+    term: Term
+    round: int
+
+
+@record
+class TimeoutNow:
+    """Leadership is handed over: start an election at once (thesis 3.10)."""
+
+    term: Term
+
+
+@record
+class SnapshotOffer:
+    """The leader's log no longer reaches back far enough; a snapshot follows in chunks.
+
+    Raft only decides *that* a snapshot is due. The chunks are the replica's business.
+    """
+
+    term: Term
+    meta: SnapshotMeta
+
+
+Message: TypeAlias = (
+    VoteRequest
+    | VoteReply
+    | AppendRequest
+    | AppendReply
+    | Heartbeat
+    | HeartbeatReply
+    | TimeoutNow
+    | SnapshotOffer
+)

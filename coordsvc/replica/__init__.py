@@ -1,0 +1,1 @@
+"""The whole mind of one member, still without I/O."""

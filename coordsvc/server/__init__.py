@@ -1,0 +1,1 @@
+"""The runtime: sockets, disks, clocks, tasks. The only room that awaits."""

@@ -1,0 +1,36 @@
+"""What applying a command changed."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from coordsvc.base.ids import Index, SessionId
+from coordsvc.base.record import record
+
+Stat: TypeAlias = tuple[int, ...]
+"""The numbers of a node in the order of vocabulary.messages.STAT_FIELDS."""
+
+
+@record
+class Event:
+    """A node was created, changed or deleted at `revision`.
+
+    `stat` and `data` are as they were right after the change; of a deleted node, right before it.
+    """
+
+    kind: int  # ops.CREATED, ops.DELETED, ops.CHANGED
+    path: str
+    revision: Index
+    stat: Stat
+    data: bytes | None
+
+
+@record
+class LockChange:
+    """The state of one session's claim on a lock changed without its asking."""
+
+    session: SessionId
+    path: str
+    request: Index
+    state: int  # ops.HELD (granted from the queue) or ops.GONE (broken)
+    token: Index
