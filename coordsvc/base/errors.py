@@ -45,3 +45,7 @@ class DiskFailed(Fatal):
 
 class CorruptData(Fatal):
     """Stored bytes fail their checksum or contradict themselves; names file and offset."""
+
+
+class DiskFull(CoordsvcError):
+    """There is no room for a write. Growth is refused until there is; nothing is lost."""
