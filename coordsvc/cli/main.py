@@ -1,0 +1,58 @@
+"""The `coordsvc` command and its parts.
+
+Exit codes: 0 ended as asked (also by SIGTERM) · 1 had to stop: disk, damaged data, a fault ·
+2 wrong usage or settings, nothing was started.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+import coordsvc
+from coordsvc.cli.lazy import LazyGroup
+
+SETUP_EXIT = 2
+
+
+class Commands(LazyGroup):
+    """What `coordsvc` can do."""
+
+    places: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dev": ("coordsvc.cli.dev:dev", "Run a cluster of three on this machine."),
+        "serve": ("coordsvc.cli.serve:serve", "Run one node."),
+        "config": ("coordsvc.cli.settings:config", "Show or check the settings of a node."),
+        "version": ("coordsvc.cli.main:version", "Print the version."),
+    }
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ended as asked, 1 had to stop, 2 wrong usage or settings.",
+)
+@click.version_option(coordsvc.__version__, prog_name="coordsvc", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Locks, sessions, watches and small files, replicated by Raft."""
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"coordsvc {coordsvc.__version__}")
+
+
+def refuse_without_assertions() -> None:
+    """End the process if Python was told to drop assertions (-O): they guard the data."""
+    if not __debug__:
+        sys.stderr.write("coordsvc: its assertions guard the data; run Python without -O\n")
+        sys.exit(SETUP_EXIT)
+
+
+def main() -> None:
+    """Run the `coordsvc` command."""
+    refuse_without_assertions()
+    cli(prog_name="coordsvc")

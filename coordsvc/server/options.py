@@ -1,0 +1,284 @@
+"""The table of options: from it come flags, variables, keys of the file, help and documents.
+
+An option has one name everywhere: `data-dir` is the flag `--data-dir`, the variable
+`COORDSVC_DATA_DIR` and the key `data-dir` of the TOML file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from coordsvc.base import limits
+from coordsvc.server.addresses import NODE_NAME, Address, Member, address_of, members_of
+
+T_co = TypeVar("T_co", covariant=True)
+
+VARIABLE_PREFIX: Final = "COORDSVC_"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T_co]):
+    """A kind of value: how it is read from text, and how a person is told what it accepts."""
+
+    metavar: str
+    accepts: str
+    parse: Callable[[str], T_co]
+    """Raises ValueError for what is not accepted."""
+    is_switch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Option(Generic[T_co]):
+    """One thing an operator can set."""
+
+    name: str
+    kind: Kind[T_co]
+    default: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """Return its spelling on the command line."""
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """Return its spelling in the environment."""
+        return VARIABLE_PREFIX + self.name.upper().replace("-", "_")
+
+
+def _parse_name(text: str) -> str:
+    if NODE_NAME.fullmatch(text) is None:
+        raise ValueError("not a name")
+    return text
+
+
+def _parse_optional_address(text: str) -> Address | None:
+    return address_of(text) if text else None
+
+
+def _parse_folder(text: str) -> Path:
+    if not text:
+        raise ValueError("no path")
+    return Path(text).expanduser()
+
+
+def _parse_number(text: str, *, least: int, most: int) -> int:
+    digits = text.replace("_", "")
+    if not digits.isascii() or not digits.isdigit():
+        raise ValueError("not a whole number")
+    number = int(digits)
+    if not least <= number <= most:
+        raise ValueError("out of range")
+    return number
+
+
+_UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "": 1}
+_TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+
+
+def _parse_millis(text: str, *, least: int, most: int) -> int:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError("not a time")
+    millis = round(float(found[1]) * _UNITS[found[2]])
+    if not least <= millis <= most:
+        raise ValueError("out of range")
+    return millis
+
+
+_SWITCH: Final = {"true": True, "yes": True, "on": True, "1": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+
+def _parse_switch(text: str) -> bool:
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError("neither true nor false") from None
+
+
+def _parse_choice(text: str, *, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ValueError("not one of them")
+    return text
+
+
+def _number(least: int, most: int) -> Kind[int]:
+    accepts = f"a whole number from {least} to {most}"
+    return Kind("N", accepts, partial(_parse_number, least=least, most=most))
+
+
+def _millis(least: int, most: int) -> Kind[int]:
+    accepts = f"a time from {least}ms to {most}ms, such as {least}, 250ms or 2s"
+    return Kind("TIME", accepts, partial(_parse_millis, least=least, most=most))
+
+
+def _choice(*choices: str) -> Kind[str]:
+    return Kind(
+        "|".join(choices), "one of " + ", ".join(choices), partial(_parse_choice, choices=choices)
+    )
+
+
+_NAME: Final = Kind("NAME", "up to 64 letters, digits, dots, dashes and underscores", _parse_name)
+_ADDRESS: Final = Kind("HOST:PORT", "host:port or [ipv6]:port", address_of)
+_REACHED_AT: Final = Kind(
+    "HOST:PORT", "host:port or [ipv6]:port, or nothing", _parse_optional_address
+)
+_FOLDER: Final = Kind("FOLDER", "a path", _parse_folder)
+_SWITCHED: Final = Kind("BOOL", "true or false", _parse_switch, is_switch=True)
+_MEMBERS: Final[Kind[tuple[Member, ...]]] = Kind(
+    "LIST",
+    "name=host[:peer][/client[/http]],... such as n1=10.0.0.1:2281/2181/8181,n2=10.0.0.2",
+    members_of,
+)
+
+NODE: Final = Option("node", _NAME, "n1", "Name of this node in the cluster.")
+CLUSTER: Final = Option(
+    "cluster", _NAME, "coordsvc", "Name of the cluster; nodes of another one are turned away."
+)
+DATA_DIR: Final = Option(
+    "data-dir", _FOLDER, "coordsvc-data", "Folder of the log and the snapshots of this node."
+)
+CLIENT_ADDRESS: Final = Option(
+    "client-address", _ADDRESS, "127.0.0.1:2181", "Where to listen for clients."
+)
+PEER_ADDRESS: Final = Option(
+    "peer-address", _ADDRESS, "127.0.0.1:2281", "Where to listen for the other nodes."
+)
+HTTP_ADDRESS: Final = Option(
+    "http-address", _ADDRESS, "127.0.0.1:8181", "Where to listen for HTTP: health, metrics, admin."
+)
+ADVERTISE_CLIENT: Final = Option(
+    "advertise-client",
+    _REACHED_AT,
+    "",
+    "Where clients reach this node; by default as its entry in members says.",
+)
+ADVERTISE_PEER: Final = Option(
+    "advertise-peer",
+    _REACHED_AT,
+    "",
+    "Where the other nodes reach this one; by default as its entry in members says.",
+)
+ADVERTISE_HTTP: Final = Option(
+    "advertise-http",
+    _REACHED_AT,
+    "",
+    "Where people reach its HTTP; by default as its entry in members says.",
+)
+MEMBERS: Final = Option(
+    "members",
+    _MEMBERS,
+    "",
+    "The nodes that form a new cluster, this one included; none: this node alone. "
+    "Read at the first start only.",
+)
+HEARTBEAT_MS: Final = Option(
+    "heartbeat-ms", _millis(5, 10_000), "100", "How often the leader is heard of when it is idle."
+)
+ELECTION_MS: Final = Option(
+    "election-ms",
+    _millis(20, 60_000),
+    "1000",
+    "How long a node waits for a leader before it stands for election (up to twice this).",
+)
+SESSION_TIMEOUT_MIN_MS: Final = Option(
+    "session-timeout-min-ms",
+    _millis(limits.SESSION_TIMEOUT_MS_MIN, limits.SESSION_TIMEOUT_MS_MAX),
+    str(limits.SESSION_TIMEOUT_MS_MIN),
+    "Shortest session timeout a client is given.",
+)
+SESSION_TIMEOUT_MAX_MS: Final = Option(
+    "session-timeout-max-ms",
+    _millis(limits.SESSION_TIMEOUT_MS_MIN, limits.SESSION_TIMEOUT_MS_MAX),
+    str(limits.SESSION_TIMEOUT_MS_MAX),
+    "Longest session timeout a client is given.",
+)
+SESSION_TIMEOUT_MS: Final = Option(
+    "session-timeout-ms",
+    _millis(limits.SESSION_TIMEOUT_MS_MIN, limits.SESSION_TIMEOUT_MS_MAX),
+    "10000",
+    "Session timeout of a client that asks for none.",
+)
+SNAPSHOT_EVERY_ENTRIES: Final = Option(
+    "snapshot-every-entries",
+    _number(100, 10**9),
+    str(limits.SNAPSHOT_EVERY_ENTRIES),
+    "Take a snapshot after so many log entries.",
+)
+SNAPSHOT_EVERY_BYTES: Final = Option(
+    "snapshot-every-bytes",
+    _number(limits.MIB, 10**12),
+    str(limits.SNAPSHOT_EVERY_BYTES),
+    "Take a snapshot after so many bytes of log.",
+)
+LOG_ENTRIES_KEPT: Final = Option(
+    "log-entries-kept",
+    _number(0, 10**9),
+    str(limits.LOG_ENTRIES_KEPT_BEHIND),
+    "Entries to keep behind a snapshot, for nodes that are a little behind.",
+)
+LEASE_READS: Final = Option(
+    "lease-reads",
+    _SWITCHED,
+    "false",
+    "Let the leader answer reads from its lease, without asking a majority. "
+    "Correct only while clock-drift-ppm holds.",
+)
+CLOCK_DRIFT_PPM: Final = Option(
+    "clock-drift-ppm",
+    _number(0, 200_000),
+    "10000",
+    "By how many millionths the clocks of two nodes may run apart; shortens the lease.",
+)
+LOG_LEVEL: Final = Option(
+    "log-level", _choice("debug", "info", "warning", "error"), "info", "Least level to log."
+)
+LOG_FORMAT: Final = Option(
+    "log-format",
+    _choice("auto", "json", "text"),
+    "auto",
+    "Form of the log lines; auto: text on a terminal, else JSON.",
+)
+INSECURE: Final = Option(
+    "insecure",
+    _SWITCHED,
+    "false",
+    "Listen beyond this machine without TLS: anybody who reaches the ports controls the cluster.",
+)
+
+OPTIONS: Final[tuple[Option[object], ...]] = (
+    NODE,
+    CLUSTER,
+    DATA_DIR,
+    CLIENT_ADDRESS,
+    PEER_ADDRESS,
+    HTTP_ADDRESS,
+    ADVERTISE_CLIENT,
+    ADVERTISE_PEER,
+    ADVERTISE_HTTP,
+    MEMBERS,
+    HEARTBEAT_MS,
+    ELECTION_MS,
+    SESSION_TIMEOUT_MIN_MS,
+    SESSION_TIMEOUT_MAX_MS,
+    SESSION_TIMEOUT_MS,
+    SNAPSHOT_EVERY_ENTRIES,
+    SNAPSHOT_EVERY_BYTES,
+    LOG_ENTRIES_KEPT,
+    LEASE_READS,
+    CLOCK_DRIFT_PPM,
+    LOG_LEVEL,
+    LOG_FORMAT,
+    INSECURE,
+)
