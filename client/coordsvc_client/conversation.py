@@ -1,0 +1,332 @@
+"""The client's side of the native protocol, without I/O: greeting, session, lease, what arrives.
+
+A driver owns the socket and the clock. It calls `begin` when a connection is open, hands over
+what arrives with `receive_data`, sends what `data_to_send` returns after every call, calls
+`wake` no later than `deadline` says, drops the connection when `farewell` is set, and calls
+`end` when the connection is gone. Then it connects again, anywhere, and everything that is
+still open goes on: requests keep their serials, so that the cluster does each at most once.
+
+`now` is integer milliseconds of one clock that also runs while the machine sleeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, NamedTuple
+
+from coordsvc_client.claims import ClaimTable
+from coordsvc_client.lease import Lease
+from coordsvc_client.requests import MUTATION, NEVER, Request, RequestQueue, ignore
+from coordsvc_client.watching import WatchTable
+from coordsvc_client.wire import codes, ops
+from coordsvc_client.wire.framing import FrameError, FrameSplitter, decode, encode_frame
+
+HELLO_WAIT_MS: Final = 3_000
+"""A server that has not answered the greeting by then is given up."""
+REFUSALS_MAX: Final = 6
+"""A request refused so often in a row on one connection makes the client go elsewhere."""
+
+NO_BYTES: Final = b""
+
+PROVING_CODES: Final = frozenset(range(codes.CONDITION_FAILED + 1)) - {
+    codes.BAD_PATH,
+    codes.BAD_ARGUMENTS,
+    codes.TOO_LARGE,
+    codes.SESSION_EXPIRED,
+}
+"""Answers that only the replicated state can give; others a lone server may give by itself."""
+SESSION_ENDERS: Final = frozenset({codes.SESSION_EXPIRED, codes.BAD_PASSWORD})
+RETRIED: Final = codes.RETRYABLE | codes.MAYBE | {codes.SESSION_MOVED}
+
+
+class State(Enum):
+    """How far the session can be relied on."""
+
+    CONNECTED = "connected"
+    """A server answers, and the session is certainly alive."""
+    SUSPENDED = "suspended"
+    """No server, or no proof yet. Locks are still held until the lease ends."""
+    LOST = "lost"
+    """The session has expired, or may have: whatever depended on it is to be taken as gone."""
+
+
+class Farewell(NamedTuple):
+    """Why a connection is of no more use."""
+
+    code: int
+    text: str
+
+
+class Conversation:
+    """One client's talk with a cluster, across connections and sessions."""
+
+    def __init__(
+        self,
+        *,
+        make_password: Callable[[], bytes],
+        timeout_ms: int,
+        client_name: str = "",
+        with_session: bool = True,
+        on_state: Callable[[State], None] | None = None,
+    ) -> None:
+        self.timeout_ms = timeout_ms
+        """The session timeout asked for."""
+        self.client_name = client_name
+        self.session = 0 if with_session else ops.NO_SESSION
+        """The session's number; 0 while there is none."""
+        self.state = State.SUSPENDED
+        self.revision = 0
+        """The newest revision seen. Nothing older will be shown, except to a stale read."""
+        self.lease = Lease(timeout_ms)
+        self.requests = RequestQueue()
+        self.watches = WatchTable(self.requests)
+        self.claims = ClaimTable(self.requests)
+        self.farewell: Farewell | None = None
+        """Why the driver has to drop this connection; None while it is good."""
+        self.welcomed = False
+        self.draining = False
+        """Send nothing new: the driver wants to change connections at the next quiet moment."""
+        self.cluster = 0
+        self.node = 0
+        """The server at the other end; 0 while there is none."""
+        self.leader = 0
+        self.leader_address = ""
+        self._make_password = make_password
+        self._password = make_password() if with_session else NO_BYTES
+        self._on_state = on_state
+        self._splitter = FrameSplitter()
+        self._out: list[bytes] = []
+        self._connected = False
+        self._may_send = False
+        self._hello_at = -1
+        self._session_end = codes.OK
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is on the wire."""
+        return self.requests.in_flight == 0
+
+    # Connections.
+
+    def begin(self, now: int) -> None:
+        """Greet: a connection is open."""
+        assert not self._connected
+        self._connected = True
+        self._hello_at = now
+        self.lease.connection_began(now)
+        hello = [
+            ops.HELLO,
+            ops.MAGIC,
+            [ops.PROTOCOL_VERSION],
+            self.session,
+            self._password,
+            self.timeout_ms,
+            self.revision,
+            self.client_name,
+        ]
+        self._out.append(encode_frame(hello))
+        self.watches.begin()
+        self.claims.begin()
+        # A mutation behind the greeting that opens a session would be sent again in yet another
+        # session if the welcome got lost.
+        self._may_send = self.session != 0
+
+    def end(self, now: int) -> None:
+        """Note that the connection is gone. Open requests wait for the next one."""
+        self._connected = self._may_send = self.welcomed = self.draining = False
+        self.farewell = None
+        self.node = 0
+        self._out.clear()
+        self._splitter = FrameSplitter()
+        self.watches.end()
+        self.claims.end()
+        self.requests.requeue()
+        self._update_state(now)
+
+    def data_to_send(self, now: int) -> bytes:
+        """Return the bytes to send now; requests count as sent at `now`."""
+        if self._may_send and not self.draining:
+            self.requests.fill(self._out, self.revision, now)
+        if not self._out:
+            return NO_BYTES
+        data = NO_BYTES.join(self._out)
+        self._out.clear()
+        return data
+
+    # What arrives.
+
+    def receive_data(self, data: bytes, now: int) -> None:
+        """Take bytes from the server; call back for every answer and event in them."""
+        try:
+            for body in self._splitter.split(data):
+                for message in _messages_of(body):
+                    if self.farewell is None:
+                        self._receive(message, now)
+        except FrameError as error:
+            self.farewell = Farewell(codes.BAD_FRAME, f"the server broke the protocol: {error}")
+        if self._session_end:
+            self._lose_session(self._session_end)
+        self._update_state(now)
+
+    def _receive(self, message: list[object], now: int) -> None:
+        match message:
+            case [int(serial), int(code), int(revision), value, *_] if serial > 0:
+                self._receive_reply(serial, (code, revision, value), now)
+            case [ops.EVENT, int(watch_id), int(kind), str(path), int(revision), stat, data, *_]:
+                self.watches.receive_event(watch_id, (kind, path, revision), stat, data)
+            case [ops.WATCH_LOST, int(watch_id), int(code), int(), *_]:
+                self.watches.receive_lost(watch_id, code)
+            case [ops.LOCK_EVENT, str(path), int(request), int(state), int(token), int(), *_]:
+                proved = self.lease.holds(now)
+                self.claims.receive_event((path, request), state, token, proved=proved)
+            case [ops.LEADER, int(node), str(address), int(), *_]:
+                self.leader, self.leader_address = node, address
+            case [ops.GOODBYE, int(code), str(text), *_]:
+                self._receive_goodbye(code, text)
+            case [ops.WELCOME, int(session), bytes(password), int(timeout_ms), *rest]:
+                self._receive_welcome((session, password, timeout_ms), rest, now)
+            case [int(kind), *_] if kind < ops.GOODBYE:
+                pass  # what a later server may say to those who understand it
+            case _:
+                raise FrameError("a message of no known shape")
+
+    def _receive_reply(self, serial: int, answer: tuple[int, int, object], now: int) -> None:
+        request = self.requests.in_flight_with(serial)
+        if request is None:
+            return  # given up meanwhile
+        code, revision, value = answer
+        if request.op != ops.WATCH:
+            self.watches.shown = max(self.watches.shown, revision)
+        self.revision = max(self.revision, revision)
+        if code in PROVING_CODES:
+            if request.consistency <= ops.LINEARIZABLE:
+                self.lease.prove(request.sent_at)
+        elif code == codes.SESSION_EXPIRED:
+            self._receive_session_expired(request, value)
+            return
+        elif code in RETRIED:
+            self._retry(request, code, now)
+            return
+        self.requests.close(request)
+        request.done(code, revision, value)
+
+    def _receive_session_expired(self, request: Request, value: object) -> None:
+        self._session_end = codes.SESSION_EXPIRED
+        if request.consistency == MUTATION:
+            self.requests.close(request)
+            code = codes.OUTCOME_UNKNOWN if request.maybe else codes.SESSION_EXPIRED
+            request.done(code, 0, value)
+
+    def _retry(self, request: Request, code: int, now: int) -> None:
+        """Ask again a little later, or elsewhere if this server keeps on refusing."""
+        self.requests.retry(request, code, now)
+        if code in (codes.STOPPING, codes.SESSION_MOVED) or request.refusals >= REFUSALS_MAX:
+            self.farewell = Farewell(code, "this server cannot serve at present")
+
+    def _receive_welcome(self, mine: tuple[int, bytes, int], rest: list[object], now: int) -> None:
+        match rest:
+            case [int(revision), int(node), int(leader), str(address), int(cluster), *_]:
+                pass
+            case _:
+                raise FrameError("a welcome of no known shape")
+        if self.cluster not in (0, cluster):
+            text = f"this server belongs to cluster {cluster}, not {self.cluster}"
+            self.farewell = Farewell(codes.BAD_ARGUMENTS, text)
+            return
+        if self.session == 0:
+            # Opening a session is a write, so the lease is proved; re-attaching proves nothing.
+            self.lease.prove(self._hello_at)
+        if self.session != ops.NO_SESSION:
+            self.session, self._password, self.lease.timeout_ms = mine
+        self.welcomed = self._may_send = True
+        self.cluster, self.node = cluster, node
+        self.leader, self.leader_address = leader, address
+        self.revision = max(self.revision, revision)
+        if self.lease.proved_at != self._hello_at:
+            self._ping(now)
+
+    def _receive_goodbye(self, code: int, text: str) -> None:
+        self.farewell = Farewell(code, text)
+        if not self.welcomed:
+            self.requests.refused()
+        if code in SESSION_ENDERS:
+            self._session_end = code
+
+    # The session and its lease.
+
+    def _lose_session(self, code: int) -> None:
+        """Give the session up for ever; the next connection opens another one."""
+        self._session_end = codes.OK
+        if self.farewell is None:
+            self.farewell = Farewell(code, "the session has ended")
+        self.session = 0
+        self._password = self._make_password()
+        self.lease.reset()
+        self._set_state(State.LOST)
+        self.claims.lose_session()
+        self.requests.fail_mutations("the session has ended")
+
+    def _update_state(self, now: int) -> None:
+        if self.session == ops.NO_SESSION or (self.session > 0 and self.lease.holds(now)):
+            self._set_state(State.CONNECTED if self.welcomed else State.SUSPENDED)
+        elif self.session > 0:
+            self._set_state(State.LOST)
+            self.claims.lose_lease()
+
+    def _set_state(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            if self._on_state is not None:
+                self._on_state(state)
+
+    def _ping(self, now: int) -> None:
+        """Ask for a proof of the lease, ahead of everything that waits to be sent."""
+        self.requests.read(ops.PING, (), ignore).bound = True
+        self.requests.put_first()
+        self.lease.pinged(now)
+
+    # Time.
+
+    def deadline(self) -> int:
+        """Return when to call `wake` at the latest."""
+        due = self.requests.deadline()
+        if self._connected and not self.welcomed:
+            due = min(due, self._hello_at + HELLO_WAIT_MS)
+        elif self.welcomed:
+            due = min(due, self.lease.ping_due(), self.lease.doubt_due() or NEVER)
+        if self.session > 0 and self.state is not State.LOST:
+            due = min(due, self.lease.end())
+        return due
+
+    def wake(self, now: int) -> None:
+        """Do what is due: retries, deadlines, pings, doubts about the server, end of the lease."""
+        self.requests.wake(now)
+        if self.welcomed:
+            self._watch_over_connection(now)
+        elif self._connected and now >= self._hello_at + HELLO_WAIT_MS:
+            self.farewell = Farewell(codes.TIMED_OUT, "the server did not answer the greeting")
+        self._update_state(now)
+
+    def _watch_over_connection(self, now: int) -> None:
+        doubt = self.lease.doubt_due()
+        if doubt is not None and now >= doubt:
+            self.farewell = Farewell(codes.TIMED_OUT, "the server has fallen silent")
+        elif now >= self.lease.ping_due():
+            self._ping(now)
+
+
+def _messages_of(body: bytes) -> list[list[object]]:
+    """Return the messages of one frame.
+
+    Raises:
+        FrameError: if it is not an array of arrays.
+
+    """
+    messages = decode(body)
+    if not isinstance(messages, list):
+        raise FrameError("a frame that is no array")
+    for message in messages:
+        if not isinstance(message, list):
+            raise FrameError("a message that is no array")
+    return messages

@@ -1,0 +1,238 @@
+"""Requests from the asking to the answer: serials, the window, retries, deadlines.
+
+Every request keeps its serial for life. After a connection has ended, everything that is still
+open is sent again in the order of the serials, and the cluster recognises what it has done.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from coordsvc_client.wire import codes, ops
+from coordsvc_client.wire.framing import pack
+
+NEVER: Final = 1 << 62
+"""A deadline that does not come."""
+WINDOW: Final = 1024
+"""Requests on the wire at once; half of what a server takes from one connection."""
+BACKLOG_MAX: Final = 100_000
+"""Requests without an answer, sent or not; no more should be asked."""
+RETRY_MS_MIN: Final = 20
+RETRY_MS_MAX: Final = 500
+MUTATION: Final = -1
+"""Stands where a read has its consistency."""
+
+Done: TypeAlias = Callable[[int, int, object], None]
+"""Called once with code, revision and value. With a code other than 0 the value is a text."""
+
+
+def ignore(_code: int, _revision: int, _value: object) -> None:
+    """Hear an answer that changes nothing."""
+
+
+class Request:
+    """One request on its way to its answer."""
+
+    __slots__ = (
+        "args",
+        "bound",
+        "consistency",
+        "deadline",
+        "done",
+        "in_flight",
+        "maybe",
+        "op",
+        "open",
+        "refusals",
+        "sends",
+        "sent_at",
+        "serial",
+    )
+
+    def __init__(
+        self, serial: int, op: int, args: tuple[object, ...], done: Done, consistency: int
+    ) -> None:
+        self.serial = serial
+        self.op = op
+        self.args = args
+        self.done = done
+        self.consistency = consistency
+        self.deadline = NEVER
+        self.bound = False
+        """It is about this connection and is not carried over to the next."""
+        self.open = True
+        """Neither answered nor given up."""
+        self.in_flight = False
+        self.maybe = False
+        """An earlier copy may have taken effect, although its answer never came."""
+        self.sends = 0
+        self.sent_at = -1
+        self.refusals = 0
+
+
+class RequestQueue:
+    """All requests without an answer, sent or not."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        """Requests on the wire."""
+        self._serial = 0
+        self._open: dict[int, Request] = {}
+        self._unsent: deque[Request] = deque()
+        self._delayed: list[tuple[int, int, Request]] = []
+        self._mutations: deque[Request] = deque()
+        self._next_sweep = NEVER
+
+    def read(
+        self,
+        op: int,
+        args: tuple[object, ...],
+        done: Done,
+        *,
+        consistency: int = ops.LINEARIZABLE,
+        deadline: int = NEVER,
+    ) -> Request:
+        """Ask; `done` is called with the answer, or with TIMED_OUT at the deadline."""
+        return self._submit(op, args, done, consistency, deadline)
+
+    def mutate(
+        self, op: int, args: tuple[object, ...], done: Done, *, deadline: int = NEVER
+    ) -> Request:
+        """Change something, at most once however often it has to be sent.
+
+        At the deadline `done` gets TIMED_OUT if nothing happened, OUTCOME_UNKNOWN if it may have.
+        """
+        return self._submit(op, args, done, MUTATION, deadline)
+
+    def _submit(
+        self, op: int, args: tuple[object, ...], done: Done, consistency: int, deadline: int
+    ) -> Request:
+        self._serial += 1
+        request = Request(self._serial, op, args, done, consistency)
+        self._open[self._serial] = request
+        self._unsent.append(request)
+        if consistency == MUTATION:
+            self._mutations.append(request)
+        if deadline != NEVER:
+            request.deadline = deadline
+            self._next_sweep = min(self._next_sweep, deadline)
+        return request
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether so much is without an answer that no more should be asked."""
+        return len(self._open) >= BACKLOG_MAX
+
+    def withdraw(self, request: Request) -> None:
+        """Take a request back if no server has it; otherwise its answer is awaited all the same."""
+        if request.open and not (request.in_flight or request.maybe):
+            self.close(request)
+
+    def close(self, request: Request) -> None:
+        """Take a request out of everything that waits."""
+        del self._open[request.serial]
+        request.open = False
+        if request.in_flight:
+            request.in_flight = False
+            self.in_flight -= 1
+
+    def in_flight_with(self, serial: int) -> Request | None:
+        """Return the request on the wire with this serial, if there is one."""
+        request = self._open.get(serial)
+        return request if request is not None and request.in_flight else None
+
+    def put_first(self) -> None:
+        """Send the request asked last before all others."""
+        self._unsent.rotate(1)
+
+    def fill(self, out: list[bytes], revision: int, now: int) -> None:
+        """Append to `out` what the window allows to send at `now`.
+
+        Reads that must not go back in time ask for `revision` at least.
+        """
+        unsent = self._unsent
+        room = WINDOW - self.in_flight
+        while unsent and room > 0:
+            request = unsent.popleft()
+            if not request.open:
+                continue
+            request.in_flight = True
+            request.sent_at = now
+            request.sends += 1
+            self.in_flight += 1
+            room -= 1
+            body: bytes = pack(self._head(request, revision) + request.args)
+            out.append(len(body).to_bytes(4, "big"))
+            out.append(body)
+
+    def _head(self, request: Request, revision: int) -> tuple[int, ...]:
+        if request.consistency == MUTATION:
+            return (request.op, request.serial, self._floor())
+        if request.consistency == ops.STALE:
+            return (request.op, request.serial, ops.STALE, 0)
+        return (request.op, request.serial, request.consistency, revision)
+
+    def _floor(self) -> int:
+        """Return the lowest serial of a mutation that has no answer yet."""
+        mutations = self._mutations
+        while not mutations[0].open:
+            mutations.popleft()
+        return mutations[0].serial
+
+    def retry(self, request: Request, code: int, now: int) -> None:
+        """Send a refused request again a little later, and later with each refusal."""
+        assert request.in_flight
+        request.in_flight = False
+        self.in_flight -= 1
+        request.maybe = request.maybe or code in codes.MAYBE
+        request.refusals += 1
+        wait_ms = min(RETRY_MS_MIN << min(request.refusals, 10), RETRY_MS_MAX)
+        heapq.heappush(self._delayed, (now + wait_ms, request.serial, request))
+
+    def refused(self) -> None:
+        """Note that nothing of what is on the wire was or will be done."""
+        for request in self._open.values():
+            request.in_flight = False
+        self.in_flight = 0
+
+    def requeue(self) -> None:
+        """Line everything open up again after the connection; what was on the wire is in doubt."""
+        self._delayed.clear()
+        for request in list(self._open.values()):
+            if request.bound:
+                self.close(request)
+            elif request.in_flight:
+                request.in_flight = False
+                request.maybe = True
+            request.refusals = 0
+        self.in_flight = 0
+        self._unsent = deque(self._open.values())
+
+    def fail_mutations(self, text: str) -> None:
+        """End every open mutation: the session that made them is gone."""
+        for request in list(self._open.values()):
+            if request.consistency == MUTATION:
+                unknown = request.maybe or request.in_flight
+                self.close(request)
+                request.done(codes.OUTCOME_UNKNOWN if unknown else codes.SESSION_EXPIRED, 0, text)
+
+    def deadline(self) -> int:
+        """Return when to call `wake` at the latest."""
+        return min(self._next_sweep, self._delayed[0][0]) if self._delayed else self._next_sweep
+
+    def wake(self, now: int) -> None:
+        """Line up what is to be tried again; give up what is past its deadline."""
+        while self._delayed and self._delayed[0][0] <= now:
+            self._unsent.append(heapq.heappop(self._delayed)[2])
+        if now >= self._next_sweep:
+            self._sweep(now)
+
+    def _sweep(self, now: int) -> None:
+        for request in [r for r in self._open.values() if r.deadline <= now]:
+            unknown = request.consistency == MUTATION and (request.maybe or request.in_flight)
+            self.close(request)
+            request.done(codes.OUTCOME_UNKNOWN if unknown else codes.TIMED_OUT, 0, None)
+        self._next_sweep = min((r.deadline for r in self._open.values()), default=NEVER)
