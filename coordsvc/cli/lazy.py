@@ -19,14 +19,14 @@ class LazyGroup(click.Group):
     places: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """By name: `module:attribute` of the click command, and its line in the help."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order they were listed."""
-        return [*self.places, *super().list_commands(ctx)]
+        return list(self.places)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return the command, or None."""
         if cmd_name not in self.places:
-            return super().get_command(ctx, cmd_name)
+            return None
         module, _, attribute = self.places[cmd_name][0].partition(":")
         command: object = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command), f"{cmd_name} is listed but is no command"
@@ -43,11 +43,7 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002: click's signature
-        formatter: click.HelpFormatter,
-    ) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing one."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self.places.items()])
+            formatter.write_dl([(name, self.places[name][1]) for name in self.list_commands(ctx)])
