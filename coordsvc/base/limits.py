@@ -34,6 +34,15 @@ REQUESTS_IN_FLIGHT_MAX: Final = 2_048  # of one connection; the next one is refu
 # Locks.
 LOCK_QUEUE_MAX: Final = 10_000
 LOCK_DELAY_MS_MAX: Final = 3_600_000
+CLAIMS_PER_SESSION_MAX: Final = 10_000  # held or waited for
+
+# What goes by itself.
+CONTAINER_IDLE_MS: Final = 2_000  # how long an unused container stays
+DUE_PER_TICK_MAX: Final = 1_000  # nodes and locks that one tick deals with; the rest comes next
+
+# Cursors of paged listings, of one replica.
+CURSORS_MAX: Final = 64
+CURSOR_NAMES_MAX: Final = 2_000_000  # over all of them: some 16 MiB of references
 
 # Watches.
 WATCHES_PER_CONNECTION_MAX: Final = 10_000
@@ -43,7 +52,9 @@ OUTBOX_BYTES_MAX: Final = 8 * MIB  # unsent bytes of one connection before its w
 
 # Raft.
 APPEND_BYTES_MAX: Final = 1 * MIB  # of one AppendRequest
+APPEND_ENTRIES_MAX: Final = 8_192  # of one AppendRequest: what they cost beside their data
 APPENDS_IN_FLIGHT_MAX: Final = 256  # to one follower
+APPENDS_IN_FLIGHT_BYTES_MAX: Final = 16 * MIB  # to one follower, before its answer
 BATCH_BYTES_MAX: Final = 1 * MIB  # of one write to the log
 PROPOSALS_BYTES_MAX: Final = 64 * MIB  # not yet committed; beyond it writes are refused
 PEER_FRAME_BYTES_MAX: Final = 16 * MIB

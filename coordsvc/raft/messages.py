@@ -37,8 +37,11 @@ class HardState:
 
 @record
 class Membership:
-    """Who votes, who learns. While a change is under way (joint consensus, thesis 4.3) both
-    `voters` and `voters_old` must agree; otherwise `voters_old` is empty."""
+    """Who votes, who learns.
+
+    While a change is under way (joint consensus, thesis 4.3) both `voters` and `voters_old`
+    must agree; otherwise `voters_old` is empty.
+    """
 
     voters: tuple[NodeId, ...]
     voters_old: tuple[NodeId, ...] = ()
@@ -47,11 +50,16 @@ class Membership:
 
 @record
 class SnapshotMeta:
-    """What a snapshot of the state stands for: everything up to and including `index`."""
+    """What a snapshot of the state stands for: everything up to and including `index`.
+
+    `term`, `membership` and `stamp_ms` are those of that entry; the stamp is kept so that the
+    time in later entries does not go back.
+    """
 
     index: Index
     term: Term
     membership: Membership
+    stamp_ms: Millis = 0
 
 
 @record
@@ -106,7 +114,11 @@ class AppendReply:
 
 @record
 class Heartbeat:
-    """The leader lives. Never waits behind disk. `round` numbers the leader's read rounds."""
+    """The leader lives. Never waits behind disk.
+
+    `round` numbers the leader's read rounds; round 0 only brings the commit index and wants no
+    answer.
+    """
 
     term: Term
     commit: Index
