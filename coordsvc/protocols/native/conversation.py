@@ -1,0 +1,342 @@
+"""The server's side of one native connection, without I/O.
+
+Mutations go on to the replica as the client's own bytes; reads come back through `serve` when
+their consistency allows; what is to be sent gathers in an outbox that leaves as one frame a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
+from coordsvc.base.values import Value
+from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
+from coordsvc.protocols.native.reads import QUERIES, Attach, BadRead, Read, Watch, read_request
+from coordsvc.replica.codec import command_prefix
+from coordsvc.replica.replica import Replica
+from coordsvc.state.commands import validate
+from coordsvc.state.events import Event, LockChange
+from coordsvc.state.queries import Pages
+from coordsvc.state.results import Applied
+from coordsvc.watch.table import matches
+from coordsvc_client.wire import codes, ops
+from coordsvc_client.wire.framing import FrameError, FrameSplitter, decode, encode_frame
+
+_GREETING: Final = 0  # waits for HELLO
+_ATTACHING: Final = 1  # HELLO is being carried out; requests behind it wait
+_OPEN: Final = 2
+_CLOSED: Final = 3
+
+
+@dataclass(slots=True)
+class Hall:
+    """What all native conversations of one server share."""
+
+    replica: Replica
+    pages: Pages
+    """Listings that are being read page by page."""
+    dirty: list[NativeConversation]
+    """Conversations with something to send; the runtime empties it every turn."""
+    address_of: Callable[[NodeId], str]
+    """Where clients reach a member; the empty string if that is not known."""
+    cluster: str
+    session_timeout_ms_min: Millis
+    session_timeout_ms_max: Millis
+    status: Callable[[], Value] = lambda: None
+    """What STATUS answers."""
+
+
+class NativeConversation:
+    """One connection. A `replica.ports.Client`."""
+
+    __slots__ = (
+        "_address", "_congested", "_hall", "_hello", "_outbox", "_prefix", "_reading", "_replica",
+        "_splitter", "_stage", "_waiting", "_waiting_bytes", "_watching", "pending", "session",
+    )  # fmt: skip
+
+    def __init__(self, hall: Hall, address: str) -> None:
+        self._hall = hall
+        self._replica = hall.replica
+        self._address = address
+        self._stage = _GREETING
+        self._splitter = FrameSplitter()
+        self._hello: Hello | None = None
+        self._prefix = b""
+        self._outbox: list[list[Value]] = []
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._reading = 0
+        self._watching: dict[int, None] = {}
+        self._congested = False
+        self.session: SessionId = 0
+        self.pending: dict[Serial, bytes] = {}
+
+    # ------------------------------------------------------------------ from the client
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is to be closed once everything is sent."""
+        return self._stage == _CLOSED
+
+    def receive_data(self, data: bytes, now: Millis) -> None:
+        """Take what came from the client."""
+        if self._stage == _CLOSED:
+            return
+        try:
+            bodies = self._splitter.split(data)
+            if self._stage == _OPEN:
+                if self.session:
+                    self._replica.touch(self.session, now)
+                for body in bodies:
+                    self._request(body, now)
+            else:
+                self._before_open(bodies, now)
+        except FrameError as error:
+            self.rejected(codes.BAD_FRAME, str(error))
+        except HelloError as error:
+            self.rejected(error.code, error.text)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._stage = _CLOSED
+        self._replica.disconnect(self)
+
+    def _before_open(self, bodies: list[bytes], now: Millis) -> None:
+        if bodies and self._stage == _GREETING:
+            self._greet(read_hello(decode(bodies.pop(0))), now)
+        if self._stage == _OPEN:  # a connection without a session is open at once
+            for body in bodies:
+                self._request(body, now)
+            return
+        self._waiting += bodies
+        self._waiting_bytes += sum(map(len, bodies))
+        if self._waiting_bytes > limits.FRAME_BYTES_MAX:
+            self.rejected(codes.OVERLOADED, "too much was sent before the session stood")
+
+    def _greet(self, hello: Hello, now: Millis) -> None:
+        hall = self._hall
+        self._hello = hello
+        self._stage = _ATTACHING
+        self._replica.connect(self)
+        if self._replica.stopping:
+            self.rejected(codes.STOPPING, "this server is stopping")
+        elif hello.session == ops.NO_SESSION:
+            self.welcomed(0, b"", 0)
+        elif hello.session:
+            self._replica.read(
+                self,
+                0,
+                Attach(hello.session, hello.password),
+                consistency=ops.LINEARIZABLE,
+                min_revision=hello.last_revision,
+                now=now,
+            )
+        else:
+            timeout_ms = min(
+                max(hello.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
+            )
+            self._replica.open_session(
+                self, hello.password, timeout_ms, hello.client_name, self._address
+            )
+
+    def _request(self, body: bytes, now: Millis) -> None:
+        request = decode(body)
+        if type(request) is not list or len(request) < 3 or type(request[0]) is not int:
+            raise FrameError("a request is an array [op, serial, ...]")
+        op, serial = request[0], request[1]
+        if type(serial) is not int or serial < 1:
+            raise FrameError("a serial is a number from 1 on")
+        if len(self.pending) + self._reading >= limits.REQUESTS_IN_FLIGHT_MAX:
+            self.refused(serial, codes.OVERLOADED, "too many requests are waiting")
+        elif op in ops.MUTATIONS:
+            self._mutate(serial, request, body)
+        elif op in ops.READS:
+            self._read(op, serial, request, now)
+        else:
+            self.refused(serial, codes.UNSUPPORTED, f"there is no operation {op}")
+
+    def _mutate(self, serial: Serial, request: list[object], body: bytes) -> None:
+        if not self.session:
+            self.refused(serial, codes.SESSION_EXPIRED, "a mutation needs a session")
+        elif serial in self.pending:
+            self.refused(serial, codes.MALFORMED, "that serial is in use")
+        else:
+            code, text = validate(request)
+            if code:
+                self.refused(serial, code, text)
+            else:
+                self._replica.submit(self, serial, self._prefix + body)
+
+    def _read(self, op: int, serial: Serial, request: list[object], now: Millis) -> None:
+        try:
+            read, consistency, min_revision = read_request(op, serial, request)
+        except BadRead as error:
+            self.refused(serial, codes.MALFORMED, str(error))
+            return
+        if op == ops.UNWATCH:
+            self._unwatch(read)
+            return
+        self._reading += 1
+        self._replica.read(
+            self, serial, read, consistency=consistency, min_revision=min_revision, now=now
+        )
+
+    # ------------------------------------------------------------------ from the replica
+
+    def welcomed(self, session: SessionId, password: bytes, timeout_ms: Millis) -> None:
+        """Answer HELLO and take up the requests that came behind it."""
+        if self._stage != _ATTACHING:
+            return
+        self._stage = _OPEN
+        self.session = session
+        self._prefix = command_prefix(session)
+        replica, hall = self._replica, self._hall
+        leader = replica.raft.leader or ""
+        self._send(
+            [
+                ops.WELCOME,
+                session,
+                password,
+                timeout_ms,
+                replica.applied,
+                replica.node,
+                leader,
+                hall.address_of(leader) if leader else "",
+                hall.cluster,
+            ]
+        )
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for body in waiting:
+            self._request(body, replica.now)
+
+    def rejected(self, code: int, text: str) -> None:
+        """Say goodbye and close."""
+        if self._stage == _CLOSED:
+            return
+        self._send([ops.GOODBYE, code, text])
+        self._stage = _CLOSED
+        self._replica.disconnect(self)
+
+    def decided(self, applied: Applied) -> None:
+        """Answer a mutation."""
+        self._send([applied.serial, applied.code, applied.revision, applied.value])
+
+    def refused(self, serial: Serial, code: int, text: str) -> None:
+        """Answer a request that was not carried out."""
+        if serial == 0:  # the attachment itself could not be confirmed
+            self.rejected(code, text)
+            return
+        self._send([serial, code, self._replica.applied, text])
+
+    def read_refused(self, serial: Serial, code: int, text: str) -> None:
+        """Answer a read that could not be served."""
+        self._reading -= 1
+        self.refused(serial, code, text)
+
+    def serve(self, read: object) -> None:
+        """Answer a read now."""
+        if self._stage == _CLOSED:
+            return
+        if isinstance(read, Attach):
+            self._replica.attach(self, read.session, read.password)
+            return
+        self._reading -= 1
+        if isinstance(read, Watch):
+            self._watch(read)
+        else:
+            assert isinstance(read, Read)
+            code, value = QUERIES[read.op](self._hall, self, read.arguments)
+            self._send([read.serial, code, self._replica.applied, value])
+
+    def notify(self, watch_id: int, event: Event, *, with_data: bool) -> None:
+        """Pass on a change."""
+        if self._congested:
+            self._cut_watches()
+            return
+        self._send(
+            [
+                ops.EVENT,
+                watch_id,
+                event.kind,
+                event.path,
+                event.revision,
+                event.stat,
+                event.data if with_data else None,
+            ]
+        )
+
+    def watch_lost(self, watch_id: int, code: int, revision: Index) -> None:
+        """Tell that a watch has ended."""
+        self._watching.pop(watch_id, None)
+        self._send([ops.WATCH_LOST, watch_id, code, revision])
+
+    def lock_changed(self, change: LockChange, revision: Index) -> None:
+        """Pass on what became of a claim."""
+        self._send([ops.LOCK_EVENT, change.path, change.request, change.state, change.token,
+                    revision])
+
+    def leader_changed(self, leader: NodeId | None, term: Term) -> None:
+        """Pass on who leads."""
+        if self._stage == _OPEN:
+            name = leader or ""
+            self._send([ops.LEADER, name, self._hall.address_of(name) if name else "", term])
+
+    # ------------------------------------------------------------------ watches
+
+    def _watch(self, watch: Watch) -> None:
+        replica = self._replica
+        missed: list[Event] | None = []
+        if watch.since:
+            missed = replica.machine.history.since(watch.since)
+        if missed is None:
+            self._send([watch.serial, codes.COMPACTED, replica.applied,
+                        "the history no longer reaches back so far"])
+            return
+        if len(self._watching) >= limits.WATCHES_PER_CONNECTION_MAX:
+            self._send([watch.serial, codes.TOO_MANY, replica.applied, "too many watches"])
+            return
+        start = watch.since or replica.applied
+        self._send([watch.serial, codes.OK, replica.applied, start])
+        self._watching[watch.serial] = None
+        for event in missed:
+            if matches(watch.mode, watch.path, event):
+                self.notify(watch.serial, event, with_data=watch.with_data)
+        replica.watches.add(self, watch.serial, watch.path, watch.mode, with_data=watch.with_data)
+
+    def _unwatch(self, read: Read) -> None:
+        watch_id = read.arguments[0]
+        assert isinstance(watch_id, int)
+        self._replica.watches.remove(self, watch_id)
+        self._watching.pop(watch_id, None)
+        self._send([read.serial, codes.OK, self._replica.applied, None])
+
+    def _cut_watches(self) -> None:
+        """The client does not read: end its watches, so that memory stays bounded."""
+        self._replica.watches.remove_listener(self)
+        for watch_id in list(self._watching):
+            self.watch_lost(watch_id, codes.COMPACTED, self._replica.applied)
+
+    # ------------------------------------------------------------------ to the client
+
+    def congested(self, is_so: bool) -> None:  # noqa: FBT001 - the only thing there is to say
+        """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
+        self._congested = is_so
+
+    def _send(self, message: list[Value]) -> None:
+        if self._stage == _CLOSED:
+            return
+        if not self._outbox:
+            self._hall.dirty.append(self)
+        self._outbox.append(message)
+
+    def data_to_send(self) -> bytes:
+        """Return the frames that hold everything gathered since the last call."""
+        messages = self._outbox
+        self._outbox = []
+        frame = encode_frame(messages)
+        if len(frame) <= limits.FRAME_BYTES_MAX:
+            return frame
+        return b"".join(encode_frame([message]) for message in messages)

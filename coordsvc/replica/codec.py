@@ -1,0 +1,147 @@
+"""Commands, entries and hard state as bytes, in the log and between replicas."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import msgpack
+
+from coordsvc.base.errors import CorruptData
+from coordsvc.base.ids import Index, SessionId, Term
+from coordsvc.base.values import Value
+from coordsvc.raft.messages import Entry, HardState, Membership, SnapshotMeta
+
+_pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+
+
+def command_prefix(session: SessionId) -> bytes:
+    """Return what stands before a request's own bytes to make them a command.
+
+    A command is the array [session, request]; the request is the client's array, byte for byte.
+    """
+    return b"\x92" + _packed(session)
+
+
+def internal_command(op: int, tag: int, *arguments: Value) -> bytes:
+    """Return a command that the service itself proposes; `tag` stands in for the serial."""
+    return _packed([0, [op, tag, tag, *arguments]])
+
+
+def encode_hard_state(state: HardState) -> bytes:
+    """Return term and vote as the log on disk keeps them."""
+    return _packed([state.term, state.vote])
+
+
+def decode_hard_state(data: bytes) -> HardState:
+    """Return what encode_hard_state was given."""
+    term, vote = cast("tuple[int, str | None]", msgpack.unpackb(data))
+    return HardState(term, vote)
+
+
+def meta_fields(meta: SnapshotMeta) -> list[Value]:
+    """Return what a snapshot stands for as plain values."""
+    members = meta.membership
+    parts = [members.voters, members.voters_old, members.learners]
+    return [meta.index, meta.term, parts, meta.stamp_ms]
+
+
+def meta_from(fields: object) -> SnapshotMeta:
+    """Return what meta_fields was given.
+
+    Raises:
+        ValueError: the fields are not of that shape.
+
+    """
+    match fields:
+        case [int(index), int(term), [list(voters), list(voters_old), list(learners)], int(stamp)]:
+            names = [tuple(map(str, part)) for part in (voters, voters_old, learners)]
+            return SnapshotMeta(index, term, Membership(*names), stamp)
+        case _:
+            raise ValueError("not the description of a snapshot")
+
+
+def encode_meta(meta: SnapshotMeta) -> bytes:
+    """Return what a snapshot stands for, to be kept in its file."""
+    return _packed(meta_fields(meta))
+
+
+def decode_meta(data: bytes) -> SnapshotMeta:
+    """Return what encode_meta was given."""
+    return meta_from(msgpack.unpackb(data))
+
+
+class EntryEncoder:
+    """Encodes runs of entries, remembering the last one.
+
+    A leader sends the same run to its own log and to every follower; encoding it once saves
+    about a third of what a write costs the leader in encoding.
+    """
+
+    __slots__ = ("_bytes", "_count", "_last")
+
+    def __init__(self) -> None:
+        self._last: Entry | None = None
+        self._count = 0
+        self._bytes = b""
+
+    def encode(self, entries: list[Entry]) -> bytes:
+        """Return `entries` as one MessagePack array."""
+        last = entries[-1] if entries else None
+        if last is None or last is not self._last or len(entries) != self._count:
+            self._bytes = _packed(entries)
+            self._last = last
+            self._count = len(entries)
+        return self._bytes
+
+
+def decode_entries(data: bytes) -> list[Entry]:
+    """Return the entries in `data`.
+
+    Raises:
+        ValueError: if `data` does not hold entries.
+
+    """
+    raw = msgpack.unpackb(data)
+    try:
+        return list(map(Entry._make, raw))
+    except TypeError as error:
+        raise ValueError("not a run of entries") from error
+
+
+def rebuild_log(
+    records: list[tuple[Index, Index, bytes]], snapshot_index: Index, snapshot_term: Term
+) -> list[Entry]:
+    """Return the entries behind the snapshot, from the records a log on disk kept.
+
+    A later record that starts at or below the end of an earlier one replaces its tail. If the
+    log does not hold the entry the snapshot ends with, a crash came between installing that
+    snapshot and resetting the log: nothing of such a log counts (thesis 5.1).
+
+    Raises:
+        CorruptData: records leave a gap, or one does not hold what it says.
+
+    """
+    base = records[0][0] - 1 if records else snapshot_index
+    if base > snapshot_index:
+        raise CorruptData(f"the log starts at entry {base + 1}, the snapshot ends at"
+                          f" {snapshot_index}: what lies between is missing")
+    log: list[Entry] = []
+    for first, last, payload in records:
+        if not base < first <= base + len(log) + 1:
+            raise CorruptData(f"the log jumps from entry {base + len(log)} to {first}")
+        try:
+            entries = decode_entries(payload)
+        except ValueError as error:
+            raise CorruptData(f"the log record of entries {first}..{last} is unreadable") from error
+        if len(entries) != last - first + 1:
+            raise CorruptData(f"the log record of entries {first}..{last} holds {len(entries)}")
+        del log[first - base - 1 :]
+        log += entries
+    held = snapshot_index - base
+    if held > len(log) or (held and log[held - 1].term != snapshot_term):
+        return []
+    return log[held:]
+
+
+def _packed(value: object) -> bytes:
+    return cast("bytes", _pack(value))

@@ -1,0 +1,59 @@
+"""When to take a snapshot and what of the log to drop behind it."""
+
+from __future__ import annotations
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis
+from coordsvc.base.record import record
+
+
+@record
+class CompactionSettings:
+    """A snapshot is due after so many entries or bytes of log, whichever comes first."""
+
+    entries: int = limits.SNAPSHOT_EVERY_ENTRIES
+    bytes: int = limits.SNAPSHOT_EVERY_BYTES
+    entries_kept: int = limits.LOG_ENTRIES_KEPT_BEHIND
+    retry_ms: Millis = 10_000
+
+
+class Compaction:
+    """Counts what has been logged since the last snapshot."""
+
+    __slots__ = ("_bytes", "_not_before", "_settings", "last", "running")
+
+    def __init__(self, settings: CompactionSettings, last: Index) -> None:
+        self._settings = settings
+        self._bytes = 0
+        self._not_before: Millis = 0
+        self.last = last
+        """Index of the latest snapshot."""
+        self.running = False
+
+    def logged(self, size: int) -> None:
+        """Take note of bytes appended to the log."""
+        self._bytes += size
+
+    def is_due(self, applied: Index, now: Millis) -> bool:
+        """Tell whether a snapshot of the state at `applied` should be started."""
+        if self.running or now < self._not_before or applied <= self.last:
+            return False
+        return (
+            applied - self.last >= self._settings.entries or self._bytes >= self._settings.bytes
+        )
+
+    def started(self) -> None:
+        """A snapshot is being written."""
+        self.running = True
+        self._bytes = 0
+
+    def taken(self, index: Index) -> Index:
+        """The snapshot is durable; return the index up to which the log may be dropped."""
+        self.running = False
+        self.last = max(self.last, index)
+        return max(0, index - self._settings.entries_kept)
+
+    def failed(self, now: Millis) -> None:
+        """It could not be written; try again later, not at once."""
+        self.running = False
+        self._not_before = now + self._settings.retry_ms

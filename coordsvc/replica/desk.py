@@ -1,0 +1,140 @@
+"""Where clients stand in line: who is attached to which session, and whose commands are pending.
+
+A command stays pending until it is seen in the log. Whenever the leader changes, or the link to
+it breaks, everything pending is sent on again, per client in the order given. The state machine
+applies a session's serials only once and only upwards, so copies do no harm and a session's
+writes take effect in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from coordsvc.base.ids import Serial, SessionId
+from coordsvc.base.vocabulary import codes
+from coordsvc.replica.ports import Client
+from coordsvc.state.results import Applied
+
+Answer: TypeAlias = Callable[[Applied], None]
+
+OUTGOING_BYTES_MAX: Final = 32 * 1024 * 1024  # of one replica's clients, waiting for a leader
+
+
+class Desk:
+    """The clients of one replica and what they wait for."""
+
+    __slots__ = ("_administered", "_opening", "attached", "connected", "outgoing",
+                 "outgoing_bytes", "touched")
+
+    def __init__(self) -> None:
+        self.connected: dict[Client, None] = {}
+        self.attached: dict[SessionId, Client] = {}
+        self.outgoing: list[bytes] = []
+        """Commands to propose or to forward in this turn."""
+        self.outgoing_bytes = 0
+        self.touched: dict[SessionId, None] = {}
+        """Sessions heard from since the leader was last told."""
+        self._opening: dict[int, tuple[Client, bytes]] = {}
+        self._administered: dict[int, tuple[bytes, Answer]] = {}
+
+    def submit(self, client: Client, serial: Serial, command: bytes) -> bool:
+        """Take a command of an attached session; False if there is no room."""
+        if self.outgoing_bytes + len(command) > OUTGOING_BYTES_MAX:
+            return False
+        client.pending[serial] = command
+        self.outgoing.append(command)
+        self.outgoing_bytes += len(command)
+        return True
+
+    def open(self, client: Client, tag: int, command: bytes) -> None:
+        """Take the command that opens a session; its tag tells the answer apart."""
+        self._opening[tag] = (client, command)
+        self._send(command)
+
+    def administer(self, tag: int, command: bytes, answer: Answer) -> None:
+        """Take a command of an operator; its tag tells the answer apart."""
+        self._administered[tag] = (command, answer)
+        self._send(command)
+
+    def _send(self, command: bytes) -> None:
+        self.outgoing.append(command)
+        self.outgoing_bytes += len(command)
+
+    def take_outgoing(self) -> list[bytes]:
+        """Return what is to be sent on; it stays pending."""
+        commands = self.outgoing
+        self.outgoing = []
+        self.outgoing_bytes = 0
+        return commands
+
+    def take_touched(self) -> list[SessionId]:
+        """Return the sessions heard from since the last call."""
+        touched = list(self.touched)
+        self.touched.clear()
+        return touched
+
+    def resubmit(self) -> None:
+        """Queue everything pending again, in order."""
+        self.outgoing = []
+        self.outgoing_bytes = 0
+        for _client, command in self._opening.values():
+            self._send(command)
+        for command, _answer in self._administered.values():
+            self._send(command)
+        for session, client in self.attached.items():
+            if client.pending:
+                self.touched[session] = None
+                for command in client.pending.values():
+                    self._send(command)
+
+    def attach(self, client: Client, session: SessionId) -> None:
+        """Make `client` the one that hears the answers to `session`."""
+        old = self.attached.get(session)
+        self.attached[session] = client
+        self.touched[session] = None
+        if old is not None and old is not client:
+            old.pending.clear()
+            old.rejected(codes.SESSION_MOVED, "the session was attached on another connection")
+
+    def leave(self, client: Client) -> None:
+        """Forget a client whose connection is gone. What it sent may still take effect."""
+        self.connected.pop(client, None)
+        if self.attached.get(client.session) is client:
+            del self.attached[client.session]
+        for tag, (asker, _command) in list(self._opening.items()):
+            if asker is client:
+                del self._opening[tag]
+
+    def decided(self, applied: Applied) -> Client | None:
+        """Hand an outcome to whoever waits for it here.
+
+        Returns the client that asked for a session, if this is the answer to that.
+        """
+        session = applied.session
+        if session:
+            client = self.attached.get(session)
+            if client is not None and client.pending.pop(applied.serial, None) is not None:
+                client.decided(applied)
+            return None
+        asked = self._administered.pop(applied.serial, None)
+        if asked is not None:
+            asked[1](applied)
+        opening = self._opening.pop(applied.serial, None)
+        return None if opening is None else opening[0]
+
+    def ended(self, session: SessionId) -> None:
+        """A session is over for ever."""
+        client = self.attached.pop(session, None)
+        if client is not None:
+            client.pending.clear()
+            client.rejected(codes.SESSION_EXPIRED, "the session has ended")
+
+    def pending_count(self) -> int:
+        """Return how many commands wait for their answer here."""
+        return (
+            len(self._opening)
+            + len(self._administered)
+            + sum(len(client.pending) for client in self.attached.values())
+        )
+

@@ -1,0 +1,76 @@
+"""What a replica asks the runtime to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coordsvc.base.ids import Index, NodeId
+from coordsvc.base.record import record
+from coordsvc.raft.messages import SnapshotMeta
+from coordsvc.replica.messages import PeerMessage
+from coordsvc.state.image import Capture
+
+
+@record
+class Write:
+    """Put this into the log, sync, then call `Replica.persisted()`: once for each Write, in order.
+
+    Several writes may share one sync.
+    """
+
+    hard_state: bytes | None
+    first: Index
+    last: Index
+    payload: bytes
+    """Entries first..last; empty if there are none (then first and last are 0)."""
+
+
+@record
+class LogReset:
+    """Empty the log: it starts again behind `index`, which a durable snapshot holds. No answer."""
+
+    index: Index
+
+
+@record
+class TakeSnapshot:
+    """Write the chunks of `capture` into a snapshot file, a few per turn; when it is durable, call
+    `Replica.snapshot_taken(meta, size)`, or `Replica.snapshot_failed()`."""
+
+    meta: SnapshotMeta
+    capture: Capture
+
+
+@record
+class ReadSnapshot:
+    """Read a piece of the latest snapshot file for `peer`; then `Replica.snapshot_piece(...)`."""
+
+    peer: NodeId
+    index: Index
+    """Which snapshot; 0 for the latest."""
+    offset: int
+
+
+@record
+class StoreChunk:
+    """Append this piece to the snapshot being received (offset 0 starts a new one); when it is
+    written call `Replica.chunk_stored(...)`. After the last piece: verify the file, make it
+    durable, restore the state from it, and call `Replica.snapshot_installed(...)` instead."""
+
+    peer: NodeId
+    meta: SnapshotMeta
+    offset: int
+    total: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class Effects:
+    """Everything that came of the inputs of one turn. Writes and sends go in this order."""
+
+    writes: list[Write | LogReset] = field(default_factory=list)
+    send: list[tuple[NodeId, PeerMessage]] = field(default_factory=list)
+    drop_log_before: Index = 0
+    take_snapshot: TakeSnapshot | None = None
+    read_snapshot: list[ReadSnapshot] = field(default_factory=list)
+    store_chunk: list[StoreChunk] = field(default_factory=list)

@@ -1,0 +1,67 @@
+"""What replicas say to one another beside Raft: errands of a follower's clients, snapshots."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from coordsvc.base.ids import Index, SessionId, Term
+from coordsvc.base.record import record
+from coordsvc.raft import messages as raft
+from coordsvc.raft.messages import SnapshotMeta
+
+
+@record
+class Forward:
+    """Commands of the sender's clients, for the leader to propose in this order.
+
+    Never answered: the sender sees its commands come back through the log. `touched` are the
+    sessions heard from since the last message that carried any.
+    """
+
+    touched: list[SessionId]
+    commands: list[bytes]
+
+
+@record
+class ReadIndexRequest:
+    """Ask the leader from which index on a read is linearizable (thesis 6.4)."""
+
+    token: int
+    touched: list[SessionId]
+
+
+@record
+class ReadIndexReply:
+    """Answer to ReadIndexRequest, after a quorum confirmed the leader.
+
+    `lapsed` are those of the touched sessions whose expiry is already on its way into the log:
+    no answer may renew their lease.
+    """
+
+    token: int
+    index: Index
+    lapsed: list[SessionId]
+
+
+@record
+class SnapshotChunk:
+    """A piece of a snapshot file. Pieces go one at a time: the next one follows the SnapshotAck."""
+
+    term: Term
+    meta: SnapshotMeta
+    offset: int
+    total: int
+    data: bytes
+
+
+@record
+class SnapshotAck:
+    """`offset` bytes of the snapshot at `index` are here; send what follows, or stop if all are."""
+
+    index: Index
+    offset: int
+
+
+PeerMessage: TypeAlias = (
+    raft.Message | Forward | ReadIndexRequest | ReadIndexReply | SnapshotChunk | SnapshotAck
+)

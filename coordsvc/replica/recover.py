@@ -1,0 +1,34 @@
+"""From what is on disk to a replica's beginnings."""
+
+from __future__ import annotations
+
+from coordsvc.base.errors import CorruptData
+from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
+from coordsvc.raft.node import RecoveredRaft
+from coordsvc.replica.codec import decode_hard_state, rebuild_log
+from coordsvc.replica.replica import Recovered
+from coordsvc.replica.vault import Vault
+from coordsvc.state.machine import StateMachine
+from coordsvc.storage.recovery import RecoveredLog
+
+
+def recover(log: RecoveredLog, vault: Vault, bootstrap: Membership) -> Recovered:
+    """Return what the newest snapshot and the log behind it hold.
+
+    `bootstrap` is the membership with which a cluster starts that has no snapshot yet.
+
+    Raises:
+        CorruptData: snapshot and log do not join: something that was durable is missing.
+
+    """
+    latest = vault.latest()
+    if latest is None:
+        meta, machine = SnapshotMeta(0, 0, bootstrap), StateMachine()
+    else:
+        meta, machine = latest
+        if machine.revision != meta.index:
+            raise CorruptData(f"the snapshot at {meta.index} holds revision {machine.revision}")
+    entries = rebuild_log(log.records, meta.index, meta.term)
+    state = HardState(0, None) if log.state is None else decode_hard_state(log.state)
+    log.records = []  # they may be large, and are held in `entries` now
+    return Recovered(RecoveredRaft(state, meta, entries), machine)

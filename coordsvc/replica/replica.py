@@ -1,0 +1,607 @@
+"""Replica: inputs in, effects out. The one place where Raft, state, watches and clients meet.
+
+One turn: any number of inputs (messages, requests, a finished write), then `take_effects`, whose
+outcome the runtime carries out. Everything that arrived in a turn shares one append, one sync,
+one message per peer and one write per client; a leader also lets proposals gather while its log
+is being written, so that batches grow with the load.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId
+from coordsvc.base.ports import Chance, Logger
+from coordsvc.base.record import record
+from coordsvc.base.values import Value
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
+from coordsvc.raft.node import RaftNode, RaftSettings, RecoveredRaft
+from coordsvc.raft.ready import Ready
+from coordsvc.replica import messages
+from coordsvc.replica.codec import EntryEncoder, encode_hard_state, internal_command
+from coordsvc.replica.compaction import Compaction, CompactionSettings
+from coordsvc.replica.desk import Answer, Desk
+from coordsvc.replica.effects import (
+    Effects,
+    LogReset,
+    ReadSnapshot,
+    StoreChunk,
+    TakeSnapshot,
+    Write,
+)
+from coordsvc.replica.liveness import Liveness
+from coordsvc.replica.messages import PeerMessage
+from coordsvc.replica.ports import Client
+from coordsvc.replica.reads import ReadQueue, Waiting
+from coordsvc.replica.transfer import Receiver, Sender
+from coordsvc.state.machine import StateMachine
+from coordsvc.state.results import Applied
+from coordsvc.watch.table import WatchTable
+
+APPLIED_PER_TURN_MAX: Final = 4_096  # so that a long catch-up never holds the loop for long
+TOUCH_MS: Final = 250  # how often a follower tells the leader whom it heard from, at the latest
+HOUSEKEEPING_MS: Final = 50
+ASK_AGAIN_MS: Final = 1_000  # a confirmation not answered for so long is asked for again
+READ_PATIENCE_MS: Final = 5_000  # a read waits so long for this replica to catch up
+
+
+@record
+class ReplicaSettings:
+    """What an operator can choose of a replica's behaviour."""
+
+    raft: RaftSettings
+    compaction: CompactionSettings
+    lease_reads: bool = False
+    """Serve linearizable reads under the leader's lease. Safe only while clocks drift less than
+    the bound in `raft`."""
+
+
+@record
+class Recovered:
+    """What was found on disk."""
+
+    raft: RecoveredRaft
+    machine: StateMachine
+    """Restored from the snapshot that `raft` names."""
+
+
+class Replica:
+    """One member of the cluster."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        settings: ReplicaSettings,
+        recovered: Recovered,
+        *,
+        chance: Chance,
+        log: Logger,
+        now: Millis,
+    ) -> None:
+        self.node = node
+        self.settings = settings
+        self.raft = RaftNode(node, settings.raft, recovered.raft, chance=chance, log=log, now=now)
+        self.machine = recovered.machine
+        self.desk = Desk()
+        self.watches: WatchTable[Client] = WatchTable()
+        self.liveness = Liveness()
+        self.reads = ReadQueue()
+        self.encoder = EntryEncoder()
+        self.compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
+        self.sender = Sender()
+        self.receiver = Receiver()
+        self.stopping = False
+        self._chance = chance
+        self._log = log
+        self._commit: Index = recovered.raft.snapshot.index
+        self._proposals: list[bytes] = []
+        self._proposal_bytes = 0
+        self._writes: deque[_Writing] = deque()
+        self._effects = Effects()
+        self._rounds: dict[int, tuple[NodeId, int, list[SessionId]]] = {}
+        self._round = 0
+        self._leader_known_at = now
+        self._housekeeping_at = now
+        self._touch_at = now
+        self._tick_asked: Index = 0
+        self._wall_ms: Millis = 0
+
+    # ------------------------------------------------------------------ what can be seen
+
+    @property
+    def applied(self) -> Index:
+        """The revision that the state has reached."""
+        return self.machine.revision
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica leads, as far as it knows."""
+        return self.raft.leader == self.node
+
+    @property
+    def writing(self) -> int:
+        """How many writes to the log are not durable yet."""
+        return len(self._writes)
+
+    # ------------------------------------------------------------------ inputs from clients
+
+    def connect(self, client: Client) -> None:
+        """Take in a client; it hears from now on who leads."""
+        self.desk.connected[client] = None
+
+    def open_session(
+        self, client: Client, password: bytes, timeout_ms: Millis, name: str, address: str
+    ) -> None:
+        """Open a session for `client`; it is welcomed when that is applied here."""
+        tag = self._chance.randrange(1, 1 << 62)
+        command = internal_command(ops.OPEN_SESSION, tag, password, timeout_ms, name, address)
+        self.desk.open(client, tag, command)
+
+    def attach(self, client: Client, session: SessionId, password: bytes) -> None:
+        """Attach `client` to the session it already has; call when a linearizable read allows it."""
+        known = self.machine.sessions.get(session)
+        if known is None:
+            client.rejected(codes.SESSION_EXPIRED, "there is no such session any more")
+        elif known.password != password:
+            client.rejected(codes.BAD_PASSWORD, "that is not the session's password")
+        else:
+            self.desk.attach(client, session)
+            client.welcomed(session, password, known.timeout_ms)
+
+    def disconnect(self, client: Client) -> None:
+        """The client's connection is gone. Its session lives on until it lapses."""
+        self.desk.leave(client)
+        self.watches.remove_listener(client)
+        self.reads.forget(client)
+
+    def touch(self, session: SessionId, now: Millis) -> None:
+        """Something came from the client of this session: it lives."""
+        if self.leading:
+            self.liveness.heard(session, now)
+        else:
+            self.desk.touched[session] = None
+
+    def submit(self, client: Client, serial: Serial, command: bytes) -> None:
+        """Propose a mutation of an attached client, or forward it to the leader.
+
+        The client is answered through `decided` when it is applied here, or `refused` at once.
+        """
+        if not self.desk.submit(client, serial, command):
+            client.refused(serial, codes.OVERLOADED, "too much is waiting for the leader")
+
+    def administer(self, op: int, arguments: list[Value], answer: Answer) -> None:
+        """Carry out an operator's command; `answer` is called when it is applied here."""
+        tag = self._chance.randrange(1, 1 << 62)
+        self.desk.administer(tag, internal_command(op, tag, *arguments), answer)
+
+    def read(
+        self,
+        client: Client,
+        serial: Serial,
+        read: object,
+        *,
+        consistency: int,
+        min_revision: Index,
+        now: Millis,
+    ) -> None:
+        """Have `client.serve(read)` called when the consistency asked for allows it."""
+        if consistency == ops.LINEARIZABLE:
+            self.reads.add(client, serial, read)
+        elif consistency == ops.STALE or min_revision <= self.applied:
+            client.serve(read)
+        else:
+            self.reads.add_behind(
+                client, serial, read, index=min_revision, give_up=now + READ_PATIENCE_MS
+            )
+
+    # ------------------------------------------------------------------ inputs from outside
+
+    def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
+        """Take a message of another replica."""
+        match message:
+            case messages.Forward():
+                self._on_forward(message, now)
+            case messages.ReadIndexRequest():
+                self._on_read_index_request(peer, message, now)
+            case messages.ReadIndexReply():
+                self._serve_confirmed(message.token, message.index, message.lapsed, now)
+            case messages.SnapshotChunk():
+                self._on_snapshot_chunk(peer, message)
+            case messages.SnapshotAck():
+                self._on_snapshot_ack(peer, message, now)
+            case _:
+                self.raft.step(peer, message, now)
+
+    def link_made(self, peer: NodeId, now: Millis) -> None:
+        """A connection to `peer` stands."""
+        self.raft.link_made(peer, now)
+        if peer == self.raft.leader:
+            self._submit_again()
+
+    def link_lost(self, peer: NodeId, now: Millis) -> None:
+        """The connection to `peer` is gone, with whatever was on its way."""
+        was_leader = peer == self.raft.leader
+        self._stop_sending_snapshot(peer, now)
+        self.raft.link_lost(peer, now)
+        if was_leader:
+            self.reads.ask_again()
+
+    def persisted(self, now: Millis) -> None:
+        """The oldest unfinished Write is on disk."""
+        writing = self._writes.popleft()
+        if writing.last:
+            self.raft.persisted(writing.last, writing.last_term, now)
+        self._effects.send += writing.promises
+
+    def wake(self, now: Millis) -> None:
+        """The deadline came."""
+        self.raft.wake(now)
+
+    def deadline(self) -> Millis:
+        """When to call wake() next, if nothing happens before."""
+        if self._commit > self.applied:
+            return 0
+        return min(self.raft.deadline(), self._housekeeping_at)
+
+    # ------------------------------------------------------------------ snapshots
+
+    def snapshot_taken(self, meta: SnapshotMeta) -> None:
+        """The snapshot asked for is durable: the log before it may go."""
+        keep_behind = self.compaction.taken(meta.index)
+        if keep_behind:
+            self.raft.compact(meta, keep_behind)
+            self._effects.drop_log_before = max(self._effects.drop_log_before, keep_behind + 1)
+
+    def snapshot_failed(self, now: Millis) -> None:
+        """The snapshot asked for could not be written."""
+        self.compaction.failed(now)
+
+    def snapshot_piece(
+        self, read: ReadSnapshot, meta: SnapshotMeta, *, total: int, data: bytes, now: Millis
+    ) -> None:
+        """A piece of the snapshot file at `meta` was read for a follower."""
+        if self.sender.piece(read.peer, meta.index, total, now):
+            chunk = messages.SnapshotChunk(self.raft.term, meta, read.offset, total, data)
+            self._effects.send.append((read.peer, chunk))
+
+    def snapshot_unreadable(self, read: ReadSnapshot, now: Millis) -> None:
+        """The piece could not be read (pruned, or damaged): start over with the latest."""
+        self._stop_sending_snapshot(read.peer, now)
+
+    def chunk_stored(self, store: StoreChunk) -> None:
+        """A piece of a snapshot being received is written; more of it is to come."""
+        offset = self.receiver.stored(len(store.data))
+        self._effects.send.append((store.peer, messages.SnapshotAck(store.meta.index, offset)))
+
+    def snapshot_installed(self, store: StoreChunk, machine: StateMachine, now: Millis) -> None:
+        """A received snapshot is complete and durable, the log behind it reset: go on from it."""
+        offset = self.receiver.stored(len(store.data))
+        meta = store.meta
+        if meta.index > self.applied:
+            self._replace_state(meta, machine)
+            if self.raft.restored(meta, now):
+                self._effects.writes.append(LogReset(meta.index))
+        self._effects.send.append((store.peer, messages.SnapshotAck(meta.index, offset)))
+
+    def chunk_failed(self, store: StoreChunk) -> None:
+        """A piece could not be stored, or the whole did not verify: the leader starts over."""
+        self.receiver.failed()
+        self._log.warning("snapshot refused", peer=store.peer, index=store.meta.index)
+
+    def _replace_state(self, meta: SnapshotMeta, machine: StateMachine) -> None:
+        self.machine = machine
+        self._commit = max(self._commit, meta.index)
+        self.compaction.taken(meta.index)
+        # Whatever was watched may have changed in between: only a re-read tells.
+        for client, watch_id in self.watches.clear():
+            client.watch_lost(watch_id, codes.COMPACTED, meta.index)
+        for session in list(self.desk.attached):
+            if machine.sessions.get(session) is None:
+                self.desk.ended(session)
+
+    # ------------------------------------------------------------------ the turn
+
+    def take_effects(self, now: Millis, wall_ms: Millis) -> Effects:
+        """Return everything to be done for what came in since the last call.
+
+        `wall_ms` is this machine's wall clock, for the stamps of new entries.
+        """
+        self._wall_ms = wall_ms
+        if now >= self._housekeeping_at:
+            self._housekeep(now)
+        while True:
+            self._pass_on_commands(now, wall_ms)
+            self._pass_on_reads(now)
+            ready = self.raft.ready()
+            if not ready:
+                break
+            self._carry_out(ready, now)
+        self._apply(now)
+        if self.compaction.is_due(self.applied, now):
+            self._start_snapshot()
+        effects = self._effects
+        self._effects = Effects()
+        return effects
+
+    def _pass_on_commands(self, now: Millis, wall_ms: Millis) -> None:
+        desk = self.desk
+        if self.leading:
+            if desk.outgoing:
+                self._queue_proposals(desk.take_outgoing())
+            if self._proposals and (
+                not self._writes or self._proposal_bytes >= limits.BATCH_BYTES_MAX
+            ):
+                if self.raft.propose(self._proposals, wall_ms, now) is not None:
+                    self._proposals = []
+                    self._proposal_bytes = 0
+        elif desk.outgoing and self.raft.leader is not None:
+            forward = messages.Forward(desk.take_touched(), desk.take_outgoing())
+            self._effects.send.append((self.raft.leader, forward))
+
+    def _queue_proposals(self, commands: list[bytes]) -> None:
+        self._proposals += commands
+        self._proposal_bytes += sum(map(len, commands))
+
+    def _pass_on_reads(self, now: Millis) -> None:
+        leader = self.raft.leader
+        if leader is None:
+            return
+        token = self.reads.ask(now)
+        if not token:
+            return
+        if leader == self.node:
+            self._confirm(self.node, token, [], now)
+        else:
+            request = messages.ReadIndexRequest(token, self.desk.take_touched())
+            self._effects.send.append((leader, request))
+
+    def _confirm(self, asker: NodeId, token: int, lapsed: list[SessionId], now: Millis) -> None:
+        """Have a quorum confirm that this replica leads, for a round of reads."""
+        self._round += 1
+        self._rounds[self._round] = (asker, token, lapsed)
+        self.raft.read(self._round, now)
+
+    def _carry_out(self, ready: Ready, now: Millis) -> None:
+        if ready.leadership_changed:
+            self._on_leadership(now)
+        promises: list[tuple[NodeId, PeerMessage]] = list(ready.send_after_sync)
+        if ready.hard_state is not None or ready.entries:
+            self._write(ready, promises)
+        elif promises:
+            if self._writes:
+                self._writes[-1].promises += promises
+            else:
+                self._effects.send += promises
+        self._effects.send += ready.send_now
+        if ready.commit > self._commit:
+            self._commit = ready.commit
+        for round_, index in ready.reads:
+            self._on_confirmed(round_, index, now)
+        for round_ in ready.reads_failed:
+            self._rounds.pop(round_, None)
+        for peer in ready.snapshot_to:
+            if self.sender.start(peer, now):
+                self._effects.read_snapshot.append(ReadSnapshot(peer, 0, 0))
+
+    def _write(self, ready: Ready, promises: list[tuple[NodeId, PeerMessage]]) -> None:
+        entries = ready.entries
+        state: HardState | None = ready.hard_state
+        last = ready.first_index + len(entries) - 1 if entries else 0
+        payload = self.encoder.encode(entries) if entries else b""
+        self._effects.writes.append(
+            Write(
+                None if state is None else encode_hard_state(state),
+                ready.first_index if entries else 0,
+                last,
+                payload,
+            )
+        )
+        self.compaction.logged(len(payload))
+        self._writes.append(_Writing(last, entries[-1].term if entries else 0, promises))
+
+    def _apply(self, now: Millis) -> None:
+        machine = self.machine
+        index = machine.revision
+        last = min(self._commit, index + APPLIED_PER_TURN_MAX)
+        if last > index:
+            for entry in self.raft.entries(index + 1, last):
+                index += 1
+                if entry.kind == COMMAND:
+                    self._take_note(machine.apply(index, entry.stamp_ms, entry.data), now)
+                else:
+                    machine.skip(index, entry.stamp_ms)
+        self.reads.serve(index)
+
+    def _take_note(self, applied: Applied, now: Millis) -> None:
+        """Tell everyone concerned, in the order that clients rely on: events, then answers."""
+        for client, watch_id, event in self.watches.match(applied.events) if applied.events else ():
+            client.notify(watch_id, event)
+        for change in applied.lock_changes:
+            holder = self.desk.attached.get(change.session)
+            if holder is not None:
+                holder.lock_changed(change, applied.revision)
+        asker = self.desk.decided(applied)
+        if applied.opened is not None:
+            self._on_opened(*applied.opened, asker, now)
+        elif asker is not None:
+            asker.rejected(applied.code, str(applied.value or "no session could be opened"))
+        for session in applied.ended:
+            self.liveness.ended(session)
+            self.desk.ended(session)
+
+    def _on_opened(
+        self, session: SessionId, password: bytes, asker: Client | None, now: Millis
+    ) -> None:
+        timeout_ms = self.machine.sessions[session].timeout_ms
+        if self.leading:
+            self.liveness.opened(session, timeout_ms, now)
+        if asker is not None:
+            self.desk.attach(asker, session)
+            asker.welcomed(session, password, timeout_ms)
+
+    def _start_snapshot(self) -> None:
+        index = self.applied
+        meta = self.raft.snapshot_meta(index)
+        self.compaction.started()
+        self._effects.take_snapshot = TakeSnapshot(meta, self.machine.capture())
+
+    # ------------------------------------------------------------------ errands of followers
+
+    def _on_forward(self, message: messages.Forward, now: Millis) -> None:
+        if not self.leading:
+            return  # the sender learns of the new leader and sends again
+        for session in message.touched:
+            self.liveness.heard(session, now)
+        if message.commands:
+            self._queue_proposals(message.commands)
+
+    def _on_read_index_request(
+        self, peer: NodeId, message: messages.ReadIndexRequest, now: Millis
+    ) -> None:
+        if self.leading:
+            heard = self.liveness.heard
+            lapsed = [session for session in message.touched if not heard(session, now)]
+            self._confirm(peer, message.token, lapsed, now)
+
+    def _on_confirmed(self, round_: int, index: Index, now: Millis) -> None:
+        asker, token, lapsed = self._rounds.pop(round_)
+        if asker == self.node:
+            self._serve_confirmed(token, index, list(self.liveness.lapsed), now)
+        else:
+            reply = messages.ReadIndexReply(token, index, lapsed)
+            self._effects.send.append((asker, reply))
+
+    def _serve_confirmed(
+        self, token: int, index: Index, lapsed: list[SessionId], now: Millis
+    ) -> None:
+        """A round of reads is confirmed at `index`; lapsed sessions must not take it as a lease."""
+        give_up = now + READ_PATIENCE_MS
+        for client, serial, _read in self.reads.confirmed(
+            token, index, lapsed=lapsed, give_up=give_up
+        ):
+            client.refused(serial, codes.OVERLOADED, "the session was not heard from in time")
+
+    # ------------------------------------------------------------------ snapshots of others
+
+    def _on_snapshot_chunk(self, peer: NodeId, message: messages.SnapshotChunk) -> None:
+        if self.receiver.wants(peer, message.meta, message.offset):
+            store = StoreChunk(peer, message.meta, message.offset, message.total, message.data)
+            self._effects.store_chunk.append(store)
+        elif held := self.receiver.held(peer, message.meta):
+            ack = messages.SnapshotAck(message.meta.index, held)
+            self._effects.send.append((peer, ack))
+
+    def _on_snapshot_ack(self, peer: NodeId, message: messages.SnapshotAck, now: Millis) -> None:
+        if self.sender.finished(peer, message.index, message.offset):
+            self.raft.snapshot_sent(peer, message.index, ok=True, now=now)
+        else:
+            offset = self.sender.acknowledged(peer, message.index, message.offset, now)
+            if offset is not None:
+                self._effects.read_snapshot.append(ReadSnapshot(peer, message.index, offset))
+
+    def _stop_sending_snapshot(self, peer: NodeId, now: Millis) -> None:
+        index = self.sender.stop(peer)
+        if index is not None:
+            self.raft.snapshot_sent(peer, index, ok=False, now=now)
+
+    # ------------------------------------------------------------------ leadership
+
+    def _on_leadership(self, now: Millis) -> None:
+        leader, term = self.raft.leader, self.raft.term
+        if leader is not None:
+            self._leader_known_at = now
+        if leader == self.node:
+            sessions = self.machine.sessions
+            self.liveness.lead({each.session: each.timeout_ms for each in sessions.values()}, now)
+            self._tick_asked = 0
+        else:
+            self.liveness.follow()
+            self._proposals = []
+            self._proposal_bytes = 0
+            for peer in self.sender.active():
+                self.sender.stop(peer)
+        self._rounds.clear()
+        self._submit_again()
+        for client in list(self.desk.connected):
+            client.leader_changed(leader, term)
+        self._log.info("leader", leader=leader, term=term)
+
+    def _submit_again(self) -> None:
+        self._proposals = [] if not self.leading else self._proposals
+        self.desk.resubmit()
+        self.reads.ask_again()
+
+    def say_goodbye(self) -> None:
+        """This server stops: its clients go elsewhere, their sessions live on."""
+        for client in list(self.desk.connected):
+            client.rejected(codes.STOPPING, "this server is stopping")
+
+    def hand_over(self, now: Millis, to: NodeId | None = None) -> bool:
+        """Hand leadership to `to`, or to whoever is furthest; False if nobody can take it."""
+        heir = to or self._heir(now)
+        return heir is not None and self.raft.transfer_to(heir, now)
+
+    def _heir(self, now: Millis) -> NodeId | None:
+        """Return the voter that is furthest of those heard from lately."""
+        voters = self.raft.membership.voters
+        fit = [
+            (view.match, peer)
+            for peer, view in self.raft.peers().items()
+            if peer in voters and now - view.heard_ms < self.settings.raft.election_ms
+        ]
+        return max(fit)[1] if fit else None
+
+    def _housekeep(self, now: Millis) -> None:
+        self._housekeeping_at = now + HOUSEKEEPING_MS
+        if self.leading:
+            self._leader_known_at = now
+            for session in self.liveness.lapse(now):
+                self._log.info("session lapsed", session=session)
+                self._propose_internal(ops.EXPIRE_SESSION, session)
+            self._propose_tick()
+            for peer in self.sender.stalled(now):
+                self._stop_sending_snapshot(peer, now)
+        elif self.raft.leader is not None:
+            self._leader_known_at = now
+            if self.desk.touched and now >= self._touch_at:
+                self._touch_at = now + TOUCH_MS
+                forward = messages.Forward(self.desk.take_touched(), [])
+                self._effects.send.append((self.raft.leader, forward))
+        elif now - self._leader_known_at > self.settings.raft.election_ms:
+            self._turn_clients_away()
+        self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)
+        for client, serial, _read in self.reads.give_up(now):
+            client.refused(serial, codes.BEHIND, "this replica has not caught up so far")
+
+    def _turn_clients_away(self) -> None:
+        """Cut off from any leader: clients do better elsewhere."""
+        for client in list(self.desk.connected):
+            client.rejected(codes.NO_QUORUM, "no leader is known here")
+
+    def _propose_internal(self, op: int, *arguments: Value) -> None:
+        self._queue_proposals([internal_command(op, self._chance.randrange(1, 1 << 62), *arguments)])
+
+    def _propose_tick(self) -> None:
+        due = self.machine.next_due_ms()
+        if due is not None and due <= self._wall_ms and self._tick_asked <= self.applied:
+            self._tick_asked = self.raft.last_index + 1
+            self._propose_internal(ops.TICK)
+
+
+class _Writing:
+    """A write on its way to the disk, and what may be said once it is there."""
+
+    __slots__ = ("last", "last_term", "promises")
+
+    def __init__(
+        self, last: Index, last_term: int, promises: list[tuple[NodeId, PeerMessage]]
+    ) -> None:
+        self.last = last
+        self.last_term = last_term
+        self.promises = promises
+
+
+__all__ = ["Recovered", "Replica", "ReplicaSettings", "Waiting"]

@@ -1,0 +1,129 @@
+"""Client sockets: bytes to conversations and back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from coordsvc.base import limits
+from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.server.counters import Counters
+from coordsvc.server.driver import Driver, monotonic_ms
+
+CONNECTIONS_MAX: Final = 20_000
+
+
+class ClientPort:
+    """The port clients connect to."""
+
+    def __init__(self, hall: Hall, driver: Driver) -> None:
+        self.hall = hall
+        self.driver = driver
+        self.connections: dict[NativeConversation, ClientSocket] = {}
+        self._server: asyncio.Server | None = None
+        driver.flush_clients = self.flush
+
+    async def listen(self, host: str, port: int) -> None:
+        """Start to accept connections.
+
+        Raises:
+            OSError: the address cannot be had.
+
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: ClientSocket(self), host, port, backlog=1024
+        )
+
+    def flush(self) -> None:
+        """Send what the conversations have gathered: one write per connection and turn."""
+        dirty = self.hall.dirty
+        if not dirty:
+            return
+        self.hall.dirty = []
+        for conversation in dirty:
+            socket = self.connections.get(conversation)
+            if socket is not None:
+                socket.flush()
+
+    async def close(self) -> None:
+        """Stop accepting, and close every connection."""
+        if self._server is not None:
+            self._server.close()
+        self.flush()
+        for socket in list(self.connections.values()):
+            socket.close()
+
+
+class ClientSocket(asyncio.Protocol):
+    """One connection."""
+
+    __slots__ = ("_conversation", "_counters", "_driver", "_port", "_transport")
+
+    def __init__(self, port: ClientPort) -> None:
+        self._port = port
+        self._driver = port.driver
+        self._counters: Counters = port.driver.counters
+        self._transport: asyncio.Transport | None = None
+        self._conversation: NativeConversation | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin a conversation."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        port = self._port
+        self._counters.client_connections_total += 1
+        if len(port.connections) >= CONNECTIONS_MAX:
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=limits.OUTBOX_BYTES_MAX)
+        peer = transport.get_extra_info("peername")
+        address = f"{peer[0]}:{peer[1]}" if peer else ""
+        self._conversation = NativeConversation(port.hall, address)
+        port.connections[self._conversation] = self
+        self._counters.client_connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes to the conversation; answers leave at the end of the turn."""
+        self._counters.bytes_in += len(data)
+        if self._conversation is not None:
+            self._conversation.receive_data(data, monotonic_ms())
+            self._driver.schedule()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the conversation."""
+        conversation = self._conversation
+        if conversation is not None:
+            self._port.connections.pop(conversation, None)
+            self._counters.client_connections -= 1
+            self._conversation = None
+            conversation.lost()
+            self._driver.schedule()
+
+    def pause_writing(self) -> None:
+        """The client does not read what it is sent: take nothing more from it."""
+        if self._conversation is not None and self._transport is not None:
+            self._conversation.congested(True)
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        if self._conversation is not None and self._transport is not None:
+            self._conversation.congested(False)
+            self._transport.resume_reading()
+
+    def flush(self) -> None:
+        """Send what has gathered."""
+        conversation, transport = self._conversation, self._transport
+        if conversation is None or transport is None:
+            return
+        data = conversation.data_to_send()
+        self._counters.bytes_out += len(data)
+        transport.write(data)
+        if conversation.closed:
+            transport.close()
+
+    def close(self) -> None:
+        """Close when everything is sent."""
+        if self._transport is not None:
+            self._transport.close()

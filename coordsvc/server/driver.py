@@ -1,0 +1,222 @@
+"""Turns of one replica: gather inputs, take the effects once, carry them out.
+
+The only place where the replica meets clock, disk and sockets. Everything that arrives in one
+turn of the event loop is answered by one `take_effects`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFull, Fatal
+from coordsvc.base.ids import Millis, NodeId
+from coordsvc.base.ports import Logger
+from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
+from coordsvc.replica.messages import PeerMessage
+from coordsvc.replica.replica import Replica
+from coordsvc.replica.vault import SnapshotGone, Vault
+from coordsvc.server.disk import LogThread
+from coordsvc.server.counters import Counters
+from coordsvc.storage.wal import WriteAheadLog
+
+SNAPSHOT_PAUSE_S = 0.002  # between slices of a snapshot, so that requests come in between
+
+
+def monotonic_ms() -> Millis:
+    """Return the clock by which this process measures time."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def wall_ms() -> Millis:
+    """Return milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Sender(Protocol):
+    """Where messages to other replicas go."""
+
+    def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
+        """Send in order; drop what has no link."""
+
+
+class Driver:
+    """Runs one replica on the event loop."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        wal: WriteAheadLog,
+        vault: Vault,
+        *,
+        counters: Counters,
+        log: Logger,
+        on_fatal: Callable[[CoordsvcError], None],
+    ) -> None:
+        self.replica = replica
+        self.counters = counters
+        self.peers: Sender | None = None
+        self.flush_clients: Callable[[], None] = lambda: None
+        self._vault = vault
+        self._log = log
+        self._on_fatal = on_fatal
+        self._loop = asyncio.get_running_loop()
+        self._snapshots = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: Millis = 0
+        self._stopped = False
+        self._disk = LogThread(
+            wal,
+            written=lambda count, seconds: self._soon(self._on_written, count, seconds),
+            failed=lambda error: self._soon(self._on_disk_failed, error),
+        )
+
+    def _soon(self, callback: Callable[..., None], *args: object) -> None:  # type: ignore[explicit-any]
+        if not self._stopped:
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    # ------------------------------------------------------------------ turns
+
+    def schedule(self) -> None:
+        """Have a turn soon: after everything else that is ready in this turn of the loop."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self._stopped:
+            return
+        now = monotonic_ms()
+        try:
+            effects = self.replica.take_effects(now, wall_ms())
+            self._carry_out(effects)
+            self.flush_clients()
+        except (CoordsvcError, AssertionError) as error:
+            self._fail(error)
+            return
+        deadline = self.replica.deadline()
+        if deadline <= now:
+            self.schedule()
+        elif self._timer is None or deadline < self._timer_at:
+            self._arm(deadline, now)
+
+    def _arm(self, deadline: Millis, now: Millis) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later((deadline - now) / 1000, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = monotonic_ms()
+        self.counters.loop_late(now - self._timer_at)
+        self.replica.wake(now)
+        self._turn()
+
+    def _carry_out(self, effects: Effects) -> None:
+        if effects.send and self.peers is not None:
+            self.peers.send(effects.send)
+        for write in effects.writes:
+            self._disk.put(write)
+        if effects.drop_log_before:
+            self._disk.put(effects.drop_log_before)
+        if effects.take_snapshot is not None:
+            self._start(self._take_snapshot(effects.take_snapshot))
+        for read in effects.read_snapshot:
+            self._start(self._read_snapshot(read))
+        for chunk in effects.store_chunk:
+            self._start(self._store_chunk(chunk))
+
+    # ------------------------------------------------------------------ disk
+
+    def _on_written(self, count: int, seconds: float) -> None:
+        self.counters.synced(seconds)
+        now = monotonic_ms()
+        for _ in range(count):
+            self.replica.persisted(now)
+        self.schedule()
+
+    def _on_disk_failed(self, error: CoordsvcError) -> None:
+        self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing that was promised may be built on what is left: stop at once."""
+        self._stopped = True
+        fatal = error if isinstance(error, CoordsvcError) else Fatal(repr(error))
+        self._log.error("this replica stops", reason=str(fatal), exc_info=error)
+        self._on_fatal(fatal)
+
+    # ------------------------------------------------------------------ snapshots
+
+    def _start(self, work: object) -> None:
+        task = self._loop.create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error if isinstance(error, Exception) else Fatal(repr(error)))
+
+    async def _take_snapshot(self, job: TakeSnapshot) -> None:
+        run = self._loop.run_in_executor
+        started = time.perf_counter()
+        try:
+            writer = await run(self._snapshots, self._vault.begin, job.meta)
+            while (chunk := job.capture.next_chunk()) is not None:
+                await run(self._snapshots, writer.write, chunk)
+                await asyncio.sleep(SNAPSHOT_PAUSE_S)
+            file = await run(self._snapshots, writer.commit)
+        except DiskFull as error:
+            job.capture.abandon()
+            self._log.warning("no room for a snapshot", reason=str(error))
+            self.replica.snapshot_failed(monotonic_ms())
+            return
+        self.counters.snapshot_taken(time.perf_counter() - started, file.size)
+        self._log.info("snapshot taken", index=job.meta.index, bytes=file.size)
+        self.replica.snapshot_taken(job.meta)
+        self.schedule()
+
+    async def _read_snapshot(self, wanted: ReadSnapshot) -> None:
+        now = monotonic_ms
+        try:
+            meta, total, data = await self._loop.run_in_executor(
+                self._snapshots, self._vault.read, wanted
+            )
+        except SnapshotGone:
+            self.replica.snapshot_unreadable(wanted, now())
+        else:
+            self.replica.snapshot_piece(wanted, meta, total=total, data=data, now=now())
+        self.schedule()
+
+    async def _store_chunk(self, chunk: StoreChunk) -> None:
+        try:
+            machine = await self._loop.run_in_executor(self._snapshots, self._vault.store, chunk)
+        except (CorruptData, DiskFull) as error:
+            self._log.warning("a snapshot could not be stored", reason=str(error))
+            self.replica.chunk_failed(chunk)
+        else:
+            if machine is None:
+                self.replica.chunk_stored(chunk)
+            else:
+                self.replica.snapshot_installed(chunk, machine, monotonic_ms())
+        self.schedule()
+
+    # ------------------------------------------------------------------ the end
+
+    async def close(self) -> None:
+        """Finish the log's work and stop. Call when nothing comes in any more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._loop.run_in_executor(None, self._disk.close)
+        self._snapshots.shutdown(wait=True)

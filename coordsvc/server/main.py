@@ -1,0 +1,74 @@
+"""Runs a server from its settings until a signal or a fatal error."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Final
+
+from coordsvc.base.errors import Fatal
+from coordsvc.base.ports import Logger
+from coordsvc.server import logs
+from coordsvc.server.admin import AdminSite
+from coordsvc.server.config import Settings
+from coordsvc.server.notify import READY, STOPPING, notify
+from coordsvc.server.server import Server, listening
+from coordsvc.server.status import native_status
+
+EXIT_FATAL: Final = 70
+
+
+async def serve(settings: Settings, log: Logger) -> int:
+    """Run one node until a signal or a fatal error; return the exit code."""
+    loop = asyncio.get_running_loop()
+    server = Server(settings, log)
+    server.hall.status = lambda: native_status(server)
+    admin = AdminSite(server)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.request_stop)
+    try:
+        await server.start()
+        address = settings.http_address
+        await listening(admin.listen(address.host, address.port), address, "http-address")
+    except BaseException:
+        server.folder.close()
+        raise
+    notify(READY)
+    error = await server.stopped
+    notify(STOPPING)
+    if error is not None:
+        return EXIT_FATAL
+    await server.stop()
+    await admin.close()
+    log.info("stopped")
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Run one node; return the exit code of the process.
+
+    0: stopped by a signal. 70: it had to stop (failed disk, corrupt data, broken invariant).
+
+    Raises:
+        SetupError: it cannot start like this; the text says what to do.
+
+    """
+    log = logs.set_up(
+        level=settings.log_level, form=settings.log_format, node=settings.node, stream=sys.stderr
+    )
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            return runner.run(serve(settings, log))
+        except Fatal as error:
+            log.error("this node cannot run", reason=str(error))
+            return EXIT_FATAL
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not there on every platform
+
+    return uvloop.Loop
+

@@ -1,0 +1,194 @@
+"""Links to the other replicas: one connection per pair, dialled by the smaller name.
+
+A link that breaks is dialled again with growing patience; names are resolved anew each time,
+because a member that moved has a new address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+
+from coordsvc.base import limits
+from coordsvc.base.errors import RemoteProtocolError
+from coordsvc.base.ids import NodeId
+from coordsvc.base.ports import Logger
+from coordsvc.protocols.peer import codec
+from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
+from coordsvc.replica.messages import PeerMessage
+from coordsvc.server.driver import Driver, monotonic_ms
+
+DIAL_PAUSE_S_MIN: Final = 0.02
+DIAL_PAUSE_S_MAX: Final = 1.0
+DIAL_TIMEOUT_S: Final = 3.0
+UNSENT_BYTES_MAX: Final = 4 * limits.PEER_FRAME_BYTES_MAX
+"""A link with more than this unsent is broken off: the other side does not read."""
+
+
+class PeerLinks:
+    """All links of one replica."""
+
+    def __init__(
+        self,
+        identity: PeerIdentity,
+        addresses: dict[NodeId, tuple[str, int]],
+        driver: Driver,
+        log: Logger,
+    ) -> None:
+        self.identity = identity
+        self.addresses = addresses
+        self.driver = driver
+        self.log = log
+        self.links: dict[NodeId, PeerSocket] = {}
+        self._server: asyncio.Server | None = None
+        self._dialling: list[asyncio.Task[None]] = []
+        driver.peers = self
+
+    async def start(self, host: str, port: int) -> None:
+        """Accept links and dial the members whose name is larger than ours.
+
+        Raises:
+            OSError: the address cannot be had.
+
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: PeerSocket(self, None), host, port)
+        self._dialling = [
+            loop.create_task(self._keep_dialling(peer))
+            for peer in self.addresses
+            if self.identity.node < peer
+        ]
+
+    def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
+        """Send messages in order, one write per link; what has no link is dropped."""
+        encoder = self.driver.replica.encoder
+        gathered: dict[NodeId, list[bytes]] = {}
+        for peer, message in batch:
+            if peer in self.links:
+                gathered.setdefault(peer, []).append(codec.encode(message, encoder))
+        for peer, frames in gathered.items():
+            link = self.links.get(peer)
+            if link is not None:
+                link.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    async def close(self) -> None:
+        """Stop dialling and accepting, and close all links."""
+        for task in self._dialling:
+            task.cancel()
+        await asyncio.gather(*self._dialling, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for link in list(self.links.values()):
+            link.close()
+
+    async def _keep_dialling(self, peer: NodeId) -> None:
+        pause = DIAL_PAUSE_S_MIN
+        while True:
+            if peer not in self.links:
+                link = await self._dial(peer)
+                if link is not None:
+                    await link.ended
+                    pause = DIAL_PAUSE_S_MIN
+                    continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, DIAL_PAUSE_S_MAX)
+
+    async def _dial(self, peer: NodeId) -> PeerSocket | None:
+        loop = asyncio.get_running_loop()
+        host, port = self.addresses[peer]
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                address = found[0][4]
+                _transport, link = await loop.create_connection(
+                    lambda: PeerSocket(self, peer), str(address[0]), int(address[1])
+                )
+        except (OSError, TimeoutError) as error:
+            self.log.debug("no link", peer=peer, reason=str(error))
+            return None
+        return link
+
+
+class PeerSocket(asyncio.Protocol):
+    """One link, from either side."""
+
+    def __init__(self, links: PeerLinks, dialled: NodeId | None) -> None:
+        self._links = links
+        self._dialled = dialled
+        self._conversation = PeerConversation(
+            links.identity, frozenset(links.addresses), dialled
+        )
+        self._transport: asyncio.Transport | None = None
+        self._peer: NodeId | None = None
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet, if this side dialled."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.set_write_buffer_limits(high=UNSENT_BYTES_MAX)
+        if self._dialled is not None:
+            transport.write(self._conversation.greeting(self._dialled))
+
+    def data_received(self, data: bytes) -> None:
+        """Hand messages to the replica."""
+        links, conversation = self._links, self._conversation
+        try:
+            messages = conversation.receive_data(data)
+        except RemoteProtocolError as error:
+            links.log.warning("link refused", peer=conversation.peer, reason=str(error))
+            self.close()
+            return
+        if self._peer is None and conversation.peer is not None:
+            self._up(conversation.peer)
+        peer = self._peer
+        if peer is None:
+            return
+        replica = links.driver.replica
+        now = monotonic_ms()
+        for message in messages:
+            replica.receive(peer, message, now)
+        links.driver.schedule()
+
+    def _up(self, peer: NodeId) -> None:
+        links = self._links
+        self._peer = peer
+        if self._dialled is None and self._transport is not None:
+            self._transport.write(self._conversation.greeting(peer))
+        old = links.links.get(peer)
+        links.links[peer] = self
+        if old is not None:
+            old.close()
+        links.log.info("link made", peer=peer)
+        links.driver.replica.link_made(peer, monotonic_ms())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the replica, unless a newer link has taken this one's place."""
+        links = self._links
+        if not self.ended.done():
+            self.ended.set_result(None)
+        if self._peer is not None and links.links.get(self._peer) is self:
+            del links.links[self._peer]
+            links.log.info("link lost", peer=self._peer, reason=str(exc or "closed"))
+            links.driver.replica.link_lost(self._peer, monotonic_ms())
+            links.driver.schedule()
+
+    def pause_writing(self) -> None:
+        """The other side has not read for long: break off, and start afresh."""
+        self._links.log.warning("link stuck", peer=self._peer)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the link."""
+        if self._transport is not None:
+            self._transport.close()

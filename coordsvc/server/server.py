@@ -1,0 +1,203 @@
+"""Server: one node with all its doors, but for HTTP, which looks at this from above."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections.abc import Coroutine
+from typing import Final
+
+from coordsvc.base.errors import CoordsvcError, SetupError
+from coordsvc.base.ids import NodeId
+from coordsvc.base.ports import Logger
+from coordsvc.protocols.native.conversation import Hall
+from coordsvc.protocols.peer.conversation import PeerIdentity
+from coordsvc.raft.messages import Membership
+from coordsvc.raft.node import RaftSettings
+from coordsvc.replica.compaction import CompactionSettings
+from coordsvc.replica.recover import recover
+from coordsvc.replica.replica import Replica, ReplicaSettings
+from coordsvc.replica.vault import Vault
+from coordsvc.server.addresses import Address
+from coordsvc.server.clients import ClientPort
+from coordsvc.server.config import Settings
+from coordsvc.server.counters import Counters
+from coordsvc.server.driver import Driver, monotonic_ms
+from coordsvc.server.peers import PeerLinks
+from coordsvc.state.queries import Pages
+from coordsvc.storage.layout import DataFolder
+from coordsvc.storage.snapshots import SnapshotStore
+from coordsvc.storage.wal import WriteAheadLog
+
+HAND_OVER_S: Final = 2.0  # a stopping leader waits at most so long for its successor
+
+
+class Server:
+    """One node: the replica and all its doors."""
+
+    def __init__(self, settings: Settings, log: Logger) -> None:
+        """Recover what is on disk. Needs a running event loop.
+
+        Raises:
+            SetupError, CorruptData: with what to do.
+
+        """
+        self.settings = settings
+        self.log = log
+        self.counters = Counters()
+        self.stopped: asyncio.Future[CoordsvcError | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self.folder = DataFolder.open(
+            settings.data_dir, cluster=settings.cluster, node=settings.node
+        )
+        self.store = SnapshotStore.open(self.folder.snapshots, log)
+        self.vault = Vault(self.store)
+        self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
+        bootstrap = Membership(tuple(sorted(member.name for member in settings.members)))
+        recovered = recover(self.wal.recovered, self.vault, bootstrap)
+        log.info(
+            "recovered",
+            revision=recovered.machine.revision,
+            entries=len(recovered.raft.entries),
+            term=recovered.raft.hard_state.term,
+        )
+        self.replica = Replica(
+            settings.node,
+            _replica_settings(settings),
+            recovered,
+            chance=random.SystemRandom(),
+            log=log,
+            now=monotonic_ms(),
+        )
+        self.driver = Driver(
+            self.replica,
+            self.wal,
+            self.vault,
+            counters=self.counters,
+            log=log,
+            on_fatal=self._on_fatal,
+        )
+        self.links = PeerLinks(
+            PeerIdentity(settings.cluster, settings.node),
+            {
+                member.name: (member.peer.host, member.peer.port)
+                for member in settings.members
+                if member.name != settings.node
+            },
+            self.driver,
+            log,
+        )
+        self.hall = Hall(
+            self.replica,
+            Pages(),
+            [],
+            self.client_address_of,
+            settings.cluster,
+            settings.session_timeout_min_ms,
+            settings.session_timeout_max_ms,
+        )
+        self.clients = ClientPort(self.hall, self.driver)
+
+    def client_address_of(self, node: NodeId) -> str:
+        """Return where clients reach a member; the empty string if that is not known."""
+        for member in self.settings.members:
+            if member.name == node:
+                return str(member.client)
+        return ""
+
+    async def start(self) -> None:
+        """Open the doors.
+
+        Raises:
+            SetupError: an address is not to be had.
+
+        """
+        settings = self.settings
+        await listening(
+            self.links.start(settings.peer_address.host, settings.peer_address.port),
+            settings.peer_address,
+            "peer-address",
+        )
+        await listening(
+            self.clients.listen(settings.client_address.host, settings.client_address.port),
+            settings.client_address,
+            "client-address",
+        )
+        self.driver.schedule()
+        # What was loaded lives as long as the process: the collector need not look at it again.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self.log.info(
+            "serving",
+            clients=str(settings.client_address),
+            peers=str(settings.peer_address),
+        )
+
+    def request_stop(self) -> None:
+        """Have `stopped` come true; the process is to end cleanly."""
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
+    def _on_fatal(self, error: CoordsvcError) -> None:
+        if not self.stopped.done():
+            self.stopped.set_result(error)
+
+    async def stop(self) -> None:
+        """Hand leadership over, say goodbye to clients, close the doors, finish the log."""
+        self.replica.stopping = True
+        await self._hand_over()
+        self.replica.say_goodbye()
+        self.driver.schedule()
+        await asyncio.sleep(0)
+        await self.clients.close()
+        await asyncio.sleep(0)
+        await self.links.close()
+        await self.driver.close()
+        self.folder.close()
+
+    async def _hand_over(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + HAND_OVER_S
+        if not self.replica.hand_over(monotonic_ms()):
+            return
+        self.driver.schedule()
+        while self.replica.leading and loop.time() < until:
+            await asyncio.sleep(0.01)
+        self.log.info("leadership handed over", to=self.replica.raft.leader)
+
+
+async def listening(
+    start: Coroutine[None, None, None], address: Address, option: str
+) -> None:
+    """Await the opening of a port; say what to do if it cannot be had.
+
+    Raises:
+        SetupError: another program has it, or it is not an address of this machine.
+
+    """
+    try:
+        await start
+    except OSError as error:
+        raise SetupError(
+            f"cannot listen on {address}: {error.strerror or error}. Stop what uses that port, or "
+            f"choose another with --{option}"
+        ) from error
+
+
+def _replica_settings(settings: Settings) -> ReplicaSettings:
+    return ReplicaSettings(
+        RaftSettings(
+            heartbeat_ms=settings.heartbeat_ms,
+            election_ms=settings.election_ms,
+            lease_reads=settings.lease_reads,
+            lease_drift_percent=max(1, -(-settings.clock_drift_ppm // 10_000)),
+        ),
+        CompactionSettings(
+            entries=settings.snapshot_every_entries,
+            bytes=settings.snapshot_every_bytes,
+            entries_kept=settings.log_entries_kept,
+        ),
+        settings.lease_reads,
+    )
