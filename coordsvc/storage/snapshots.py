@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from coordsvc.base import limits
-from coordsvc.base.errors import CorruptData, RemoteProtocolError
+from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, Term
 from coordsvc.base.ports import Logger, SilentLogger
 from coordsvc.base.record import record
@@ -74,28 +74,22 @@ class SnapshotReceiver:
         """Take the next bytes of the file.
 
         Raises:
-            RemoteProtocolError: they cannot be right; abort and start again.
+            CorruptData: they cannot be right; abort and start again.
 
         """
-        try:
-            self._checker.feed(data)
-        except CorruptData as error:
-            raise RemoteProtocolError(str(error)) from error
+        self._checker.feed(data)
         self._draft.write(data)
 
     def commit(self) -> SnapshotFile:
         """Check that the snapshot is whole and the one announced; then as SnapshotWriter.commit.
 
         Raises:
-            RemoteProtocolError: it is not; abort and start again.
+            CorruptData: it is not; abort and start again.
 
         """
-        try:
-            head = self._checker.finish()
-        except CorruptData as error:
-            raise RemoteProtocolError(str(error)) from error
+        head = self._checker.finish()
         if (head.index, head.term) != (self._index, self._term):
-            raise RemoteProtocolError(
+            raise CorruptData(
                 f"a snapshot of index {self._index}, term {self._term} was announced; "
                 f"index {head.index}, term {head.term} came"
             )
@@ -247,9 +241,9 @@ class _Draft:
 
     def commit(self, head: SnapshotHead) -> SnapshotFile:
         self._file.sync()
-        self._file.close()
         self._files.rename(self._draft, self._final)
         self._files.sync_names()
+        self._file.close()
         snapshot = SnapshotFile(self._final, head.index, head.term, head.extra, self.size)
         self._adopt(snapshot)
         return snapshot
