@@ -1,0 +1,523 @@
+"""What the log can hold: commands, typed, and the one parser of them.
+
+An entry is the MessagePack array `[session, request]`; the layouts of requests are in
+`vocabulary.ops`. Front doors call `validate` so that what cannot be parsed never gets into the
+log; `StateMachine.apply` uses the same parser and answers what got there all the same with a
+result. Whether a path is well formed is not decided here: ZooKeeper's order of checks wants
+that between others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import msgpack
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis, Serial, SessionId
+from coordsvc.base.record import record
+from coordsvc.base.vocabulary import codes, ops
+
+NUMBER_MAX: Final = 2**63 - 1
+"""The largest number in a command: what a signed 64-bit reader (ZooKeeper's, ours) can hold."""
+
+
+class MalformedCommand(Exception):
+    """A command that cannot be parsed. `code` and `text` are the answer to it."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+Guards: TypeAlias = list[tuple[str, Index]]
+"""(path, token): each token must hold the lock at its path."""
+
+
+@record
+class Create:
+    """Create a node; `parents` creates what is missing above it."""
+
+    path: str
+    data: bytes | None
+    kind: int
+    sequential: bool
+    parents: bool
+    ttl_ms: Millis
+    guards: Guards
+
+
+@record
+class Put:
+    """Create a node or set its data, whichever applies."""
+
+    path: str
+    data: bytes | None
+    parents: bool
+    guards: Guards
+
+
+@record
+class Set:
+    """Set the data of a node that has `version` (-1: any)."""
+
+    path: str
+    data: bytes | None
+    version: int
+    guards: Guards
+
+
+@record
+class Delete:
+    """Delete a node that has `version` (-1: any); `recursive` with all below it."""
+
+    path: str
+    version: int
+    recursive: bool
+    guards: Guards
+
+
+@record
+class CheckVersion:
+    """The node exists and has `version` (-1: any)."""
+
+    path: str
+    version: int
+
+
+@record
+class CheckExists:
+    """The node exists, or does not."""
+
+    path: str
+    exists: bool
+
+
+@record
+class CheckToken:
+    """The token holds the lock at `path`."""
+
+    path: str
+    token: Index
+
+
+@record
+class CheckData:
+    """The node holds exactly these bytes."""
+
+    path: str
+    data: bytes | None
+
+
+@record
+class CheckMzxid:
+    """The node's data was last set at or before `revision`."""
+
+    path: str
+    revision: Index
+
+
+Write: TypeAlias = Create | Put | Set | Delete
+Check: TypeAlias = CheckVersion | CheckExists | CheckToken | CheckData | CheckMzxid
+Step: TypeAlias = Write | Check
+
+
+@record
+class Transaction:
+    """If all `conditions` hold do `then`, else `otherwise`: all of it or nothing."""
+
+    conditions: list[Step]
+    then: list[Step]
+    otherwise: list[Step]
+
+
+@record
+class Acquire:
+    """Claim the lock at `path`."""
+
+    path: str
+    shared: bool
+    wait: bool
+    delay_ms: Millis
+    note: str
+
+
+@record
+class Release:
+    """Give a claim up, held or waiting."""
+
+    path: str
+    request: Index
+
+
+@record
+class Break:
+    """Take the lock at `path` from all its holders."""
+
+    path: str
+    note: str
+
+
+@record
+class Close:
+    """End the session that sends it."""
+
+
+@record
+class OpenSession:
+    """Open a session; its id will be the index of the entry."""
+
+    password: bytes
+    timeout_ms: Millis
+    client_name: str
+    address: str
+
+
+@record
+class ExpireSession:
+    """End a session whose lease ran out."""
+
+    session: SessionId
+
+
+@record
+class Tick:
+    """Do what is due at the entry's stamp."""
+
+
+@record
+class EndSession:
+    """End a session because an operator says so."""
+
+    session: SessionId
+    note: str
+
+
+Command: TypeAlias = (
+    Step
+    | Transaction
+    | Acquire
+    | Release
+    | Break
+    | Close
+    | OpenSession
+    | ExpireSession
+    | Tick
+    | EndSession
+)
+
+
+def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
+    """Return the session and the request, an array of at least three elements, in `data`.
+
+    Raises:
+        MalformedCommand: it is not such an entry.
+
+    """
+    entry: object
+    try:
+        entry = msgpack.unpackb(data, use_list=True, raw=False, object_pairs_hook=_no_maps)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise MalformedCommand(codes.MALFORMED, "an entry is a MessagePack value") from error
+    if type(entry) is not list or len(entry) != 2:
+        raise MalformedCommand(codes.MALFORMED, "an entry is [session, request]")
+    session: object
+    request: object
+    session, request = entry
+    if type(session) is not int or not 0 <= session <= NUMBER_MAX:
+        raise MalformedCommand(codes.MALFORMED, "a session is a number")
+    if type(request) is not list or len(request) < 3:
+        raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
+    return session, request
+
+
+def _no_maps(pairs: object) -> object:
+    raise ValueError("maps are not part of the protocol")
+
+
+def parse_serials(request: list[object]) -> tuple[Serial, Serial]:
+    """Return the serial and the floor of a request of a session."""
+    serial, floor = request[1], request[2]
+    if type(serial) is not int or type(floor) is not int or not 0 <= floor <= serial <= NUMBER_MAX:
+        raise MalformedCommand(
+            codes.MALFORMED, "serial and floor are numbers, 0 <= floor <= serial"
+        )
+    return serial, floor
+
+
+def parse(request: list[object], *, internal: bool) -> Command:
+    """Return the command in `request`, `[op, serial, floor, *arguments]`.
+
+    `internal` requests come from the service itself and may also open and end sessions.
+
+    Raises:
+        MalformedCommand: unknown operation, wrong shape, or an argument out of its bounds.
+
+    """
+    op = request[0]
+    parser = _PARSERS.get(op) if type(op) is int else None
+    if parser is None and internal and type(op) is int:
+        parser = _INTERNAL_PARSERS.get(op)
+    if parser is None:
+        raise MalformedCommand(codes.MALFORMED, "unknown operation")
+    return parser(request[3:])
+
+
+def validate(request: object) -> tuple[int, str]:
+    """Tell a front door whether a client's mutation may enter the log: (OK, "") or why not."""
+    try:
+        if type(request) is not list or len(request) < 3:
+            raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
+        if parse_serials(request)[0] == 0:
+            raise MalformedCommand(codes.MALFORMED, "serials start at 1")
+        parse(request, internal=False)
+    except MalformedCommand as fault:
+        return fault.code, fault.text
+    return codes.OK, ""
+
+
+def _take(arguments: list[object], count: int) -> list[object]:
+    if len(arguments) != count:
+        raise MalformedCommand(codes.MALFORMED, f"the operation takes {count} arguments")
+    return arguments
+
+
+def _path(value: object) -> str:
+    if type(value) is not str:
+        raise MalformedCommand(codes.MALFORMED, "a path is a string")
+    return value
+
+
+def _data(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if type(value) is not bytes:
+        raise MalformedCommand(codes.MALFORMED, "data is bytes or nil")
+    if len(value) > limits.DATA_BYTES_MAX:
+        raise MalformedCommand(codes.TOO_LARGE, f"at most {limits.DATA_BYTES_MAX} bytes of data")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise MalformedCommand(codes.MALFORMED, "a flag is true or false")
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= NUMBER_MAX:
+        raise MalformedCommand(codes.MALFORMED, "a number is from 0 to 2**63 - 1")
+    return value
+
+
+def _version(value: object) -> int:
+    # ZooKeeper passes whatever its client sent: a version below -1 simply never matches.
+    if type(value) is not int or not -(2**31) <= value < 2**63:
+        raise MalformedCommand(codes.MALFORMED, "a version is a number")
+    return value
+
+
+def _text(value: object, bytes_max: int) -> str:
+    if type(value) is not str:
+        raise MalformedCommand(codes.MALFORMED, "a note or name is a string")
+    if len(value.encode()) > bytes_max:
+        raise MalformedCommand(codes.TOO_LARGE, f"at most {bytes_max} bytes of text")
+    return value
+
+
+def _guards(value: object) -> Guards:
+    if type(value) is not list:
+        raise MalformedCommand(codes.MALFORMED, "guards are an array")
+    if len(value) > limits.GUARDS_MAX:
+        raise MalformedCommand(codes.TOO_MANY, f"at most {limits.GUARDS_MAX} guards")
+    return [_guard(pair) for pair in value] if value else []
+
+
+def _guard(value: object) -> tuple[str, Index]:
+    if type(value) is not list or len(value) != 2:
+        raise MalformedCommand(codes.MALFORMED, "a guard is [path, token]")
+    return _path(value[0]), _number(value[1])
+
+
+def _create(arguments: list[object]) -> Create:
+    path, data, kind, sequential, parents, ttl_ms, guards = _take(arguments, 7)
+    command = Create(
+        _path(path),
+        _data(data),
+        _number(kind),
+        _flag(sequential),
+        _flag(parents),
+        _number(ttl_ms),
+        _guards(guards),
+    )
+    if command.kind > ops.TTL:
+        raise MalformedCommand(codes.BAD_ARGUMENTS, "unknown kind of node")
+    if command.kind == ops.TTL and not 1 <= command.ttl_ms <= limits.TTL_MS_MAX:
+        raise MalformedCommand(codes.BAD_ARGUMENTS, f"a TTL is from 1 to {limits.TTL_MS_MAX} ms")
+    if command.kind != ops.TTL and command.ttl_ms:
+        raise MalformedCommand(codes.BAD_ARGUMENTS, "only a TTL node has a TTL")
+    return command
+
+
+def _put(arguments: list[object]) -> Put:
+    path, data, parents, guards = _take(arguments, 4)
+    return Put(_path(path), _data(data), _flag(parents), _guards(guards))
+
+
+def _set(arguments: list[object]) -> Set:
+    path, data, version, guards = _take(arguments, 4)
+    return Set(_path(path), _data(data), _version(version), _guards(guards))
+
+
+def _delete(arguments: list[object]) -> Delete:
+    path, version, recursive, guards = _take(arguments, 4)
+    return Delete(_path(path), _version(version), _flag(recursive), _guards(guards))
+
+
+def _check_version(arguments: list[object]) -> CheckVersion:
+    path, version = _take(arguments, 2)
+    return CheckVersion(_path(path), _version(version))
+
+
+def _check_exists(arguments: list[object]) -> CheckExists:
+    path, exists = _take(arguments, 2)
+    return CheckExists(_path(path), _flag(exists))
+
+
+def _check_token(arguments: list[object]) -> CheckToken:
+    path, token = _take(arguments, 2)
+    return CheckToken(_path(path), _number(token))
+
+
+def _check_data(arguments: list[object]) -> CheckData:
+    path, data = _take(arguments, 2)
+    return CheckData(_path(path), _data(data))
+
+
+def _check_mzxid(arguments: list[object]) -> CheckMzxid:
+    path, revision = _take(arguments, 2)
+    return CheckMzxid(_path(path), _number(revision))
+
+
+def _transaction(arguments: list[object]) -> Transaction:
+    conditions, then, otherwise = _take(arguments, 3)
+    command = Transaction(
+        _steps(conditions, _CONDITION_PARSERS),
+        _steps(then, _BRANCH_PARSERS),
+        _steps(otherwise, _BRANCH_PARSERS),
+    )
+    return command
+
+
+def _steps(value: object, parsers: dict[int, Callable[[list[object]], Step]]) -> list[Step]:
+    if type(value) is not list:
+        raise MalformedCommand(codes.MALFORMED, "operations are an array")
+    if len(value) > limits.TXN_OPS_MAX:
+        raise MalformedCommand(codes.TOO_MANY, f"at most {limits.TXN_OPS_MAX} operations")
+    return [_step(item, parsers) for item in value]
+
+
+def _step(value: object, parsers: dict[int, Callable[[list[object]], Step]]) -> Step:
+    if type(value) is not list or not value or type(value[0]) is not int:
+        raise MalformedCommand(codes.MALFORMED, "an operation is [op, ...]")
+    parser = parsers.get(value[0])
+    if parser is None:
+        raise MalformedCommand(codes.MALFORMED, "an operation that has no place there")
+    return parser(value[1:])
+
+
+def _acquire(arguments: list[object]) -> Acquire:
+    path, shared, wait, delay_ms, note = _take(arguments, 5)
+    command = Acquire(
+        _path(path),
+        _flag(shared),
+        _flag(wait),
+        _number(delay_ms),
+        _text(note, limits.NOTE_BYTES_MAX),
+    )
+    if command.delay_ms > limits.LOCK_DELAY_MS_MAX:
+        raise MalformedCommand(
+            codes.BAD_ARGUMENTS, f"a lock delay is at most {limits.LOCK_DELAY_MS_MAX} ms"
+        )
+    return command
+
+
+def _release(arguments: list[object]) -> Release:
+    path, request = _take(arguments, 2)
+    return Release(_path(path), _number(request))
+
+
+def _break(arguments: list[object]) -> Break:
+    path, note = _take(arguments, 2)
+    return Break(_path(path), _text(note, limits.NOTE_BYTES_MAX))
+
+
+def _close(arguments: list[object]) -> Close:
+    _take(arguments, 0)
+    return Close()
+
+
+def _open_session(arguments: list[object]) -> OpenSession:
+    password, timeout_ms, client_name, address = _take(arguments, 4)
+    if type(password) is not bytes or len(password) > limits.PASSWORD_BYTES_MAX:
+        raise MalformedCommand(codes.MALFORMED, "a password is a few bytes")
+    name_max = limits.CLIENT_NAME_BYTES_MAX
+    command = OpenSession(
+        password, _number(timeout_ms), _text(client_name, name_max), _text(address, name_max)
+    )
+    # The least timeout is each front door's own setting; the state only needs a bound.
+    if not 0 < command.timeout_ms <= limits.SESSION_TIMEOUT_MS_MAX:
+        raise MalformedCommand(codes.BAD_ARGUMENTS, "a session timeout out of bounds")
+    return command
+
+
+def _expire_session(arguments: list[object]) -> ExpireSession:
+    return ExpireSession(_number(_take(arguments, 1)[0]))
+
+
+def _tick(arguments: list[object]) -> Tick:
+    _take(arguments, 0)
+    return Tick()
+
+
+def _end_session(arguments: list[object]) -> EndSession:
+    session, note = _take(arguments, 2)
+    return EndSession(_number(session), _text(note, limits.NOTE_BYTES_MAX))
+
+
+_CONDITION_PARSERS: Final[dict[int, Callable[[list[object]], Step]]] = {
+    ops.CHECK_VERSION: _check_version,
+    ops.CHECK_EXISTS: _check_exists,
+    ops.CHECK_TOKEN: _check_token,
+    ops.CHECK_DATA: _check_data,
+    ops.CHECK_MZXID: _check_mzxid,
+}
+_BRANCH_PARSERS: Final[dict[int, Callable[[list[object]], Step]]] = {
+    ops.CREATE: _create,
+    ops.PUT: _put,
+    ops.SET: _set,
+    ops.DELETE: _delete,
+    ops.CHECK_VERSION: _check_version,
+    ops.CHECK_TOKEN: _check_token,
+}
+_PARSERS: Final[dict[int, Callable[[list[object]], Command]]] = {
+    ops.CREATE: _create,
+    ops.PUT: _put,
+    ops.SET: _set,
+    ops.DELETE: _delete,
+    ops.TXN: _transaction,
+    ops.ACQUIRE: _acquire,
+    ops.RELEASE: _release,
+    ops.BREAK: _break,
+    ops.CLOSE: _close,
+}
+_INTERNAL_PARSERS: Final[dict[int, Callable[[list[object]], Command]]] = {
+    ops.OPEN_SESSION: _open_session,
+    ops.EXPIRE_SESSION: _expire_session,
+    ops.TICK: _tick,
+    ops.END_SESSION: _end_session,
+}
+
+assert frozenset(_PARSERS) == ops.MUTATIONS

@@ -1,0 +1,52 @@
+"""Digest: a rolling number over everything that was applied, to compare replicas by.
+
+Not cryptographic: it finds replicas that went different ways by accident. It must be the same
+on every machine and under every hash seed, so it uses no `hash()`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from zlib import crc32
+
+import msgpack
+
+from coordsvc.base.ids import Index, Millis
+from coordsvc.state.events import Event
+from coordsvc.state.results import Applied
+from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
+
+_MULTIPLIER: Final = 6364136223846793005  # Knuth's, of MMIX
+_MASK: Final = 2**64 - 1
+
+
+def fold_skipped(digest: int, index: Index, time_ms: Millis) -> int:
+    """Return the digest after an entry that holds no command."""
+    return ((digest ^ index) * _MULTIPLIER + time_ms) & _MASK
+
+
+def fold(digest: int, index: Index, time_ms: Millis, applied: Applied) -> int:
+    """Return the digest after an entry with its outcome."""
+    events = applied.events
+    for event in events:
+        digest = _fold_event(digest, event)
+    if not events or applied.lock_changes:
+        digest ^= _checksum_of_the_rest(applied)
+    return ((digest ^ index) * _MULTIPLIER + time_ms + applied.code) & _MASK
+
+
+def _fold_event(digest: int, event: Event) -> int:
+    stat = event.stat
+    content = crc32(event.path.encode(), crc32(event.data) if event.data is not None else 1)
+    numbers = (stat[STAT_VERSION] << 32) ^ (stat[STAT_CVERSION] << 8) ^ stat[STAT_OWNER]
+    return ((digest ^ content) * _MULTIPLIER + numbers + event.kind) & _MASK
+
+
+def _checksum_of_the_rest(applied: Applied) -> int:
+    changes = [
+        (change.session, change.path, change.request, change.state, change.token)
+        for change in applied.lock_changes
+    ]
+    effects = (applied.session, applied.value, changes, applied.ended, applied.opened)
+    packed: bytes = msgpack.packb(effects, use_bin_type=True)
+    return crc32(packed)

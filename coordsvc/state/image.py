@@ -1,0 +1,234 @@
+"""Image: the whole state as bytes, and back.
+
+A stream of MessagePack arrays: a header, rows `[tag, ...]`, an end that counts them. Whoever
+stores the stream guards it with checksums; here its shape is checked. What follows from other
+things (child lists, indexes) is not stored but rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgpack
+
+from coordsvc.base import limits, paths
+from coordsvc.base.errors import CorruptData
+from coordsvc.base.ids import Index, Millis, SessionId
+from coordsvc.base.record import record
+from coordsvc.state import rows
+from coordsvc.state.events import Event
+from coordsvc.state.expiry import Expiry
+from coordsvc.state.history import History
+from coordsvc.state.locks import Lock, LockTable
+from coordsvc.state.sessions import Session, SessionTable
+from coordsvc.state.sweep import Sweep
+from coordsvc.state.tree import Tree
+from coordsvc.state.znode import Znode
+
+MAGIC: Final = "coordsvc-state"
+STATE_VERSION: Final = 1
+"""The version of the state machine: of the image's layout, and of what entries mean."""
+
+ROWS_PER_CHUNK_MAX: Final = 500
+"""A chunk takes well under a millisecond to make, so that it delays nobody."""
+
+_NODE: Final = 1
+_SESSION: Final = 2
+_LOCK: Final = 3
+_CONTAINER: Final = 4
+_EVENT: Final = 5
+_END: Final = 6
+
+
+@record
+class Parts:
+    """Everything an image holds."""
+
+    revision: Index
+    time_ms: Millis
+    digest: int
+    tree: Tree
+    sessions: SessionTable
+    locks: LockTable
+    expiry: Expiry
+    history: History
+
+
+def _pack(value: object) -> bytes:
+    packed: bytes = _packer.pack(value)
+    return packed
+
+
+_packer = msgpack.Packer(use_bin_type=True, autoreset=True)
+
+
+def _encode_node(path: str, node: Znode) -> bytes:
+    return _pack((_NODE, *rows.node_row(path, node)))
+
+
+def _encode_session(session_id: SessionId, session: Session) -> bytes:
+    return _pack((_SESSION, *rows.session_row(session_id, session)))
+
+
+def _encode_lock(path: str, lock: Lock) -> bytes:
+    return _pack((_LOCK, *rows.lock_row(path, lock)))
+
+
+class Capture:
+    """A consistent image of the state at the moment of its making, read out in chunks.
+
+    The tables report to the sweeps what is about to change, until the capture is at its end or
+    closed; there can be one capture of a state at a time.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        assert parts.tree.sweep is None, "one capture at a time"
+        self.revision: Index = parts.revision
+        self._tree, self._sessions, self._locks = parts.tree, parts.sessions, parts.locks
+        parts.tree.sweep = Sweep(parts.tree.nodes, _encode_node)
+        parts.sessions.sweep = Sweep(parts.sessions.by_id, _encode_session)
+        parts.locks.sweep = Sweep(parts.locks.by_path, _encode_lock)
+        self._sweeps = (parts.tree.sweep, parts.sessions.sweep, parts.locks.sweep)
+        header = (
+            MAGIC,
+            STATE_VERSION,
+            parts.revision,
+            parts.time_ms,
+            parts.digest,
+            parts.history.compacted,
+        )
+        self._rows: Iterator[bytes] | None = self._all_rows(
+            _pack(header), list(parts.expiry.containers.due_at.items()), parts.history.events()
+        )
+
+    def next_chunk(self) -> bytes | None:
+        """Return the next part of the image; None when it is complete."""
+        if self._rows is None:
+            return None
+        chunk: list[bytes] = []
+        size = 0
+        for row in self._rows:
+            chunk.append(row)
+            size += len(row)
+            if size >= limits.SNAPSHOT_CHUNK_BYTES or len(chunk) >= ROWS_PER_CHUNK_MAX:
+                return b"".join(chunk)
+        self.close()
+        return b"".join(chunk) if chunk else None
+
+    def close(self) -> None:
+        """End the capture, complete or not."""
+        if self._rows is not None:
+            self._rows = None
+            self._tree.sweep = self._sessions.sweep = self._locks.sweep = None
+
+    def _all_rows(
+        self, header: bytes, containers: list[tuple[str, Millis]], events: list[Event]
+    ) -> Iterator[bytes]:
+        yield header
+        count = 0
+        for sweep in self._sweeps:
+            row = sweep.take()
+            while row is not None:
+                count += 1
+                yield row
+                row = sweep.take()
+        for path, due_ms in containers:
+            count += 1
+            yield _pack((_CONTAINER, path, due_ms))
+        for event in events:
+            count += 1
+            yield _pack((_EVENT, *rows.event_row(event)))
+        yield _pack((_END, count))
+
+
+def load(chunks: Iterable[bytes]) -> Parts:
+    """Return the state whose capture gave `chunks`, however they were cut since.
+
+    Raises:
+        CorruptData: they are not a whole image of a version this code knows.
+
+    """
+    try:
+        return _Loader().load(_arrays(chunks))
+    except (ValueError, TypeError, KeyError, AssertionError, msgpack.UnpackException) as error:
+        raise CorruptData(f"not an image of the state: {error!r}") from error
+
+
+def _arrays(chunks: Iterable[bytes]) -> Iterator[list[object]]:
+    unpacker = msgpack.Unpacker(raw=False, use_list=True, max_buffer_size=2**31 - 1)
+    for chunk in chunks:
+        unpacker.feed(chunk)
+        for item in unpacker:
+            yield rows.as_list(item)
+
+
+class _Loader:
+    """Puts a state together from its rows, which come in no particular order."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Znode] = {}
+        self._sessions: list[Session] = []
+        self._locks: list[tuple[str, Lock]] = []
+        self._expiry = Expiry()
+        self._history = History()
+
+    def load(self, arrays: Iterator[list[object]]) -> Parts:
+        magic, version, revision, time_ms, digest, compacted = next(arrays, [None] * 6)
+        if magic != MAGIC or version != STATE_VERSION:
+            raise ValueError(f"{magic} version {version}; this is {MAGIC} version {STATE_VERSION}")
+        self._take_rows(arrays)
+        self._history.compacted = rows.as_int(compacted)
+        return self._put_together(rows.as_int(revision), rows.as_int(time_ms), rows.as_int(digest))
+
+    def _take_rows(self, arrays: Iterator[list[object]]) -> None:
+        count = 0
+        for array in arrays:
+            tag, row = array[0], array[1:]
+            if tag == _NODE:
+                path, node = rows.node_from(row)
+                self._nodes[path] = node
+            elif tag == _END:
+                if row != [count]:
+                    raise ValueError(f"{count} rows, but the end counts {row}")
+                break
+            else:
+                self._take_rare(tag, row)
+            count += 1
+        else:
+            raise ValueError("the end is missing")
+        if next(arrays, None) is not None:
+            raise ValueError("something stands behind the end")
+
+    def _take_rare(self, tag: object, row: list[object]) -> None:
+        if tag == _SESSION:
+            self._sessions.append(rows.session_from(row))
+        elif tag == _LOCK:
+            self._locks.append(rows.lock_from(row))
+        elif tag == _CONTAINER:
+            path, due_ms = row
+            self._expiry.containers.set(rows.as_str(path), rows.as_int(due_ms))
+        elif tag == _EVENT:
+            self._history.append(rows.event_from(row))
+        else:
+            raise ValueError(f"unknown row {tag}")
+
+    def _put_together(self, revision: Index, time_ms: Millis, digest: int) -> Parts:
+        if paths.ROOT not in self._nodes:
+            raise ValueError("the root is missing")
+        tree, sessions = Tree(), SessionTable()
+        tree.load(self._nodes)
+        for session in sorted(self._sessions, key=_id_of):
+            sessions.by_id[session.id] = session
+        for path, node in self._nodes.items():
+            if node.owner:
+                sessions.by_id[node.owner].ephemerals[path] = None
+        locks = LockTable(sessions)
+        for path, lock in self._locks:
+            locks.load(path, lock)
+        self._expiry.rebuild(tree, locks.by_path)
+        return Parts(revision, time_ms, digest, tree, sessions, locks, self._expiry, self._history)
+
+
+def _id_of(session: Session) -> SessionId:
+    return session.id

@@ -1,0 +1,196 @@
+"""Rows: one thing of the state as plain values, and back.
+
+The layouts are a disk format: they only change together with `image.STATE_VERSION`. Reading a
+row back raises ValueError, TypeError or IndexError if it is not of this layout.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from coordsvc.base.ids import Index, SessionId
+from coordsvc.base.values import Value
+from coordsvc.state.events import Event
+from coordsvc.state.locks import Claim, Lock
+from coordsvc.state.sessions import Session
+from coordsvc.state.znode import Znode
+
+Row: TypeAlias = tuple[Value, ...]
+
+
+def node_row(path: str, node: Znode) -> Row:
+    """Return a node; its children are those nodes that name it in their path."""
+    return (
+        path,
+        node.data,
+        node.czxid,
+        node.mzxid,
+        node.pzxid,
+        node.ctime,
+        node.mtime,
+        node.version,
+        node.aversion,
+        node.creates,
+        node.kind,
+        node.owner,
+        node.ttl_ms,
+    )
+
+
+def node_from(row: list[object]) -> tuple[str, Znode]:
+    """Return the path and the node of a row."""
+    path, data, czxid, mzxid, pzxid, ctime, mtime, version, aversion, creates, kind, owner, ttl = (
+        row
+    )
+    node = Znode(
+        None if data is None else as_bytes(data),
+        as_int(czxid),
+        as_int(ctime),
+        as_int(kind),
+        as_int(owner),
+        as_int(ttl),
+    )
+    # Equal numbers stay one object, as they were when the node was made: it halves their cost.
+    if mzxid != czxid:
+        node.mzxid = as_int(mzxid)
+    if pzxid != czxid:
+        node.pzxid = node.mzxid if pzxid == mzxid else as_int(pzxid)
+    if mtime != ctime:
+        node.mtime = as_int(mtime)
+    node.version = as_int(version)
+    node.aversion = as_int(aversion)
+    node.creates = as_int(creates)
+    return as_str(path), node
+
+
+def session_row(session_id: SessionId, session: Session) -> Row:
+    """Return a session with its remembered replies."""
+    return (
+        session_id,
+        session.password,
+        session.timeout_ms,
+        session.client_name,
+        session.address,
+        session.opened_ms,
+        session.replies.last_serial,
+        tuple(session.replies.kept),
+    )
+
+
+def session_from(row: list[object]) -> Session:
+    """Return the session of a row."""
+    session_id, password, timeout_ms, client_name, address, opened_ms, last_serial, replies = row
+    session = Session(
+        as_int(session_id),
+        as_bytes(password),
+        as_int(timeout_ms),
+        as_str(client_name),
+        as_str(address),
+        as_int(opened_ms),
+    )
+    for reply in as_list(replies):
+        serial, code, revision, value = as_list(reply)
+        session.replies.remember((as_int(serial), as_int(code), as_int(revision), as_value(value)))
+    session.replies.last_serial = as_int(last_serial)
+    return session
+
+
+def lock_row(path: str, lock: Lock) -> Row:
+    """Return a lock with its holders and its queue."""
+    return (
+        path,
+        lock.free_at_ms,
+        tuple(_claim_row(claim) for claim in lock.holders.values()),
+        tuple(_claim_row(claim) for claim in lock.queue.values()),
+    )
+
+
+def lock_from(row: list[object]) -> tuple[str, Lock]:
+    """Return the path and the lock of a row."""
+    path, free_at_ms, holders, queue = row
+    lock = Lock()
+    lock.free_at_ms = as_int(free_at_ms)
+    for item in as_list(holders):
+        claim = _claim_from(as_list(item))
+        lock.holders[claim.request] = claim
+    for item in as_list(queue):
+        claim = _claim_from(as_list(item))
+        lock.queue[claim.request] = claim
+    return as_str(path), lock
+
+
+def _claim_row(claim: Claim) -> Row:
+    return (
+        claim.request,
+        claim.session,
+        claim.shared,
+        claim.delay_ms,
+        claim.note,
+        claim.since_ms,
+        claim.token,
+    )
+
+
+def _claim_from(row: list[object]) -> Claim:
+    request, session, shared, delay_ms, note, since_ms, token = row
+    return Claim(
+        as_int(request),
+        as_int(session),
+        as_int(delay_ms),
+        as_str(note),
+        as_int(since_ms),
+        shared=shared is True,
+        token=as_int(token),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Return an event of the history."""
+    return (event.kind, event.path, event.revision, event.stat, event.data)
+
+
+def event_from(row: list[object]) -> Event:
+    """Return the event of a row."""
+    kind, path, revision, stat, data = row
+    return Event(
+        as_int(kind),
+        as_str(path),
+        as_int(revision),
+        tuple(as_int(number) for number in as_list(stat)),
+        None if data is None else as_bytes(data),
+    )
+
+
+def as_int(value: object) -> Index:
+    """Return `value` if it is a number."""
+    if type(value) is not int:
+        raise TypeError("a number was expected")
+    return value
+
+
+def as_str(value: object) -> str:
+    """Return `value` if it is a string."""
+    if type(value) is not str:
+        raise TypeError("a string was expected")
+    return value
+
+
+def as_bytes(value: object) -> bytes:
+    """Return `value` if it is bytes."""
+    if type(value) is not bytes:
+        raise TypeError("bytes were expected")
+    return value
+
+
+def as_list(value: object) -> list[object]:
+    """Return `value` if it is an array."""
+    if type(value) is not list:
+        raise TypeError("an array was expected")
+    return value
+
+
+def as_value(value: object) -> Value:
+    """Return `value` if it is plain data."""
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    return [as_value(item) for item in as_list(value)]

@@ -1,0 +1,99 @@
+"""Sessions: who exists, and what each owns."""
+
+from __future__ import annotations
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis, SessionId
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.commands import OpenSession
+from coordsvc.state.events import Event
+from coordsvc.state.replies import Replies
+from coordsvc.state.sweep import Sweep
+from coordsvc.state.turn import Outcome, Turn
+from coordsvc.state.znode import STAT_OWNER
+
+
+class Session:
+    """One client's standing in the cluster.
+
+    `ephemerals` and `claims` are indexes of what the tree and the locks hold: they are rebuilt,
+    not stored, and their order means nothing.
+    """
+
+    __slots__ = (
+        "address",
+        "claims",
+        "client_name",
+        "ephemerals",
+        "id",
+        "opened_ms",
+        "password",
+        "replies",
+        "timeout_ms",
+    )
+
+    def __init__(
+        self,
+        session_id: SessionId,
+        password: bytes,
+        timeout_ms: Millis,
+        client_name: str,
+        address: str,
+        opened_ms: Millis,
+    ) -> None:
+        self.id = session_id
+        self.password = password
+        self.timeout_ms = timeout_ms
+        self.client_name = client_name
+        self.address = address
+        self.opened_ms = opened_ms
+        self.replies = Replies()
+        self.ephemerals: dict[str, None] = {}
+        self.claims: dict[Index, str] = {}
+        """The path of each lock held or waited for, by the request that names the claim."""
+
+
+class SessionTable:
+    """All live sessions by id. A session that ended is unknown, so it can never write again."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[SessionId, Session] = {}
+        self.sweep: Sweep[SessionId, Session] | None = None
+        """Set while a snapshot is being read out."""
+
+    def open(self, turn: Turn, command: OpenSession) -> Outcome:
+        """Open a session whose id is the revision; the result is the id."""
+        if len(self.by_id) >= limits.SESSIONS_MAX:
+            return codes.TOO_MANY, f"there are {limits.SESSIONS_MAX} sessions already"
+        self.by_id[turn.revision] = Session(
+            turn.revision,
+            command.password,
+            command.timeout_ms,
+            command.client_name,
+            command.address,
+            turn.time_ms,
+        )
+        return codes.OK, turn.revision
+
+    def before_change(self, session_id: SessionId) -> None:
+        """Must be called before a session's replies change or it goes."""
+        if self.sweep is not None:
+            self.sweep.before_change(session_id)
+
+    def remove(self, session_id: SessionId) -> Session | None:
+        """Take a session out of the table; None if there is none."""
+        self.before_change(session_id)
+        return self.by_id.pop(session_id, None)
+
+    def follow(self, event: Event) -> None:
+        """Keep the index of ephemerals: `event` has happened."""
+        owner = event.stat[STAT_OWNER]
+        if not owner or event.kind == ops.CHANGED:
+            return
+        session = self.by_id.get(owner)
+        if session is None:
+            return  # its ephemerals are going because it has gone
+        if event.kind == ops.CREATED:
+            session.ephemerals[event.path] = None
+        else:
+            del session.ephemerals[event.path]

@@ -1,0 +1,270 @@
+"""Tree: the named nodes, and the primitive changes of them.
+
+Every check and every number follows ZooKeeper, in its order. An operation either fails before it
+has changed anything or succeeds as a whole. Several operations become one by `begin_undoable`
+and then `commit` or `undo`.
+
+Nothing may depend on the order in which nodes stand in a dict: a restored tree has another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final
+
+from coordsvc.base import limits, paths
+from coordsvc.base.ids import Millis, SessionId
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.events import Event
+from coordsvc.state.sweep import Sweep
+from coordsvc.state.turn import Outcome, Turn
+from coordsvc.state.znode import Znode
+
+ANY_VERSION: Final = -1
+
+_Numbers = tuple[bytes | None, int, int, int, int, int, int]
+
+
+class Tree:
+    """All nodes by path. The root always exists."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Znode] = {paths.ROOT: Znode(b"", 0, 0)}
+        self.sweep: Sweep[str, Znode] | None = None
+        """Set while a snapshot is being read out."""
+        self._journal: list[_Change] | None = None
+        """What `undo` needs; None outside transactions."""
+
+    # Operations.
+
+    def create(
+        self,
+        turn: Turn,
+        path: str,
+        data: bytes | None,
+        *,
+        kind: int = ops.PERSISTENT,
+        sequential: bool = False,
+        parents: bool = False,
+        parents_kind: int = ops.PERSISTENT,
+        ttl_ms: Millis = 0,
+    ) -> Outcome:
+        """Create a node; the result is [path, stat]. `parents` creates what is missing above."""
+        if "/" not in path or "\0" in path:
+            return codes.BAD_PATH, "a path starts with / and contains no NUL"
+        parent_path = paths.parent_of(path)
+        parent = self.nodes.get(parent_path)
+        if parent is None and not parents:
+            return codes.NO_NODE, None
+        if sequential:
+            path = f"{path}{parent.creates if parent is not None else 0:010d}"
+        fault = paths.fault_of(path)
+        if fault:
+            return codes.BAD_PATH, fault
+        if path in self.nodes:
+            return codes.NODE_EXISTS, None
+        if parent is None:
+            missing, nearest = self._missing_above(path)
+        else:
+            missing, nearest = [], parent
+        if nearest.owner:
+            return codes.NO_CHILDREN_FOR_EPHEMERALS, None
+        for missing_path in missing:
+            self._insert(turn, missing_path, Znode(b"", turn.revision, turn.time_ms, parents_kind))
+        owner = turn.session if kind == ops.EPHEMERAL else 0
+        node = Znode(data, turn.revision, turn.time_ms, kind, owner, ttl_ms)
+        event = self._insert(turn, path, node)
+        return codes.OK, (path, event.stat)
+
+    def set_data(
+        self, turn: Turn, path: str, data: bytes | None, version: int = ANY_VERSION
+    ) -> Outcome:
+        """Set the data of a node; the result is its stat."""
+        node = self.nodes.get(path)
+        if node is None:
+            return self.absence_of(path)
+        if version not in (ANY_VERSION, node.version):
+            return codes.BAD_VERSION, None
+        self._before_change(path, node)
+        node.data = data
+        node.version += 1
+        node.mzxid = turn.revision
+        node.mtime = turn.time_ms
+        stat = node.stat()
+        turn.events.append(Event(ops.CHANGED, path, turn.revision, stat, data))
+        return codes.OK, stat
+
+    def delete(
+        self,
+        turn: Turn,
+        path: str,
+        version: int = ANY_VERSION,
+        *,
+        recursive: bool = False,
+        locked: Container[str] = (),
+    ) -> Outcome:
+        """Delete a node, or with `recursive` all of its subtree, children before parents.
+
+        The result is how many went. Nodes whose path is in `locked` cannot go.
+        """
+        node = self.nodes.get(path)
+        if path == paths.ROOT:
+            return codes.BAD_PATH, "the root stays"
+        if node is None:
+            return self.absence_of(path)
+        if version not in (ANY_VERSION, node.version):
+            return codes.BAD_VERSION, None
+        if not node.children:
+            if path in locked:
+                return codes.LOCKED, None
+            self.remove(turn, path)
+            return codes.OK, 1
+        if not recursive:
+            return codes.NOT_EMPTY, None
+        doomed = self._subtree(path, limits.DELETE_NODES_MAX)
+        if doomed is None:
+            return codes.TOO_MANY, f"more than {limits.DELETE_NODES_MAX} nodes"
+        for doomed_path in doomed:
+            if doomed_path in locked:
+                return codes.LOCKED, doomed_path
+        for doomed_path in doomed:
+            self.remove(turn, doomed_path)
+        return codes.OK, len(doomed)
+
+    def remove(self, turn: Turn, path: str) -> None:
+        """Remove an existing childless node: the deletion itself, without its checks."""
+        node = self.nodes[path]
+        assert not node.children, "children go before their parent"
+        assert path != paths.ROOT, "the root stays"
+        parent_path = paths.parent_of(path)
+        parent = self.nodes[parent_path]
+        self._before_change(path, node)
+        self._before_change(parent_path, parent)
+        turn.events.append(Event(ops.DELETED, path, turn.revision, node.stat(), node.data))
+        del self.nodes[path]
+        assert parent.children is not None, "a parent knows its children"
+        del parent.children[path]
+        if not parent.children:
+            parent.children = None
+        parent.pzxid = turn.revision
+        if self._journal is not None:
+            self._journal.append((path, node, None))
+
+    def absence_of(self, path: str) -> Outcome:
+        """Return why there is no node at `path`: a bad path, or simply no such node."""
+        fault = paths.fault_of(path)
+        return (codes.BAD_PATH, fault) if fault else (codes.NO_NODE, None)
+
+    # Several operations as one.
+
+    def begin_undoable(self) -> None:
+        """Remember every change until `commit` or `undo`."""
+        assert self._journal is None, "transactions do not nest"
+        self._journal = []
+
+    def commit(self) -> None:
+        """Keep what was changed since `begin_undoable`."""
+        assert self._journal is not None, "nothing was begun"
+        self._journal = None
+
+    def undo(self) -> None:
+        """Put everything back to where it was at `begin_undoable`."""
+        assert self._journal is not None, "nothing was begun"
+        journal, self._journal = self._journal, None
+        for path, node, numbers in reversed(journal):
+            if numbers is not None:
+                node.put_back(numbers)
+            elif path in self.nodes:
+                del self.nodes[path]
+                self._unlink(path)
+            else:
+                self.nodes[path] = node
+                self._link(path)
+
+    # Loading.
+
+    def load(self, rows: dict[str, Znode]) -> None:
+        """Take over the nodes of a snapshot, whose `children` are still to be filled.
+
+        Raises:
+            KeyError: a node has no parent among them.
+
+        """
+        self.nodes = rows
+        for path in rows:
+            if path != paths.ROOT:
+                self._link(path)
+
+    # The inside.
+
+    def _missing_above(self, path: str) -> tuple[list[str], Znode]:
+        """Return the paths to create above `path`, top first, and the lowest node there is."""
+        missing: list[str] = []
+        above = paths.parent_of(path)
+        node = self.nodes.get(above)
+        while node is None:
+            missing.append(above)
+            above = paths.parent_of(above)
+            node = self.nodes.get(above)
+        missing.reverse()
+        return missing, node
+
+    def _subtree(self, top: str, count_max: int) -> list[str] | None:
+        """Return the paths of a subtree, children before parents; None if it has too many.
+
+        The order is the reverse of a walk that takes siblings in descending order of name.
+        """
+        found: list[str] = []
+        to_visit = [top]
+        while to_visit:
+            path = to_visit.pop()
+            found.append(path)
+            children = self.nodes[path].children
+            if children:
+                if len(found) + len(to_visit) + len(children) > count_max:
+                    return None
+                to_visit += sorted(children)
+        found.reverse()
+        return found
+
+    def _insert(self, turn: Turn, path: str, node: Znode) -> Event:
+        parent_path = paths.parent_of(path)
+        parent = self.nodes[parent_path]
+        self._before_change(parent_path, parent)
+        parent.creates += 1
+        parent.pzxid = turn.revision
+        if parent.children is None:
+            parent.children = {path: None}
+        else:
+            parent.children[path] = None
+        self.nodes[path] = node
+        if self._journal is not None:
+            self._journal.append((path, node, None))
+        event = Event(ops.CREATED, path, turn.revision, node.stat(), node.data)
+        turn.events.append(event)
+        return event
+
+    def _before_change(self, path: str, node: Znode) -> None:
+        if self.sweep is not None:
+            self.sweep.before_change(path)
+        if self._journal is not None:
+            self._journal.append((path, node, node.numbers()))
+
+    def _link(self, path: str) -> None:
+        parent = self.nodes[paths.parent_of(path)]
+        if parent.children is None:
+            parent.children = {path: None}
+        else:
+            parent.children[path] = None
+
+    def _unlink(self, path: str) -> None:
+        parent = self.nodes[paths.parent_of(path)]
+        assert parent.children is not None, "a parent knows its children"
+        del parent.children[path]
+        if not parent.children:
+            parent.children = None
+
+
+_Change = tuple[str, Znode, _Numbers | None]
+"""Path, node, and its numbers before a change; None: the node came or went (whichever the tree
+shows to have happened)."""
