@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -208,16 +207,17 @@ def _leader_of(folder: Path) -> str:
 def _breaker(action: str, line: str) -> click.Command:
     """Return the command that has the running cluster do `action`."""
 
-    def do(folder: Path, node: str) -> None:
+    def do(node: str) -> None:
+        folder = click.get_current_context().find_object(Path)
+        assert folder is not None, "the group has put it there"
         try:
             name = _leader_of(folder) if node == "leader" else node
             click.echo(f"{name} is {localcluster.ask(folder, action, name)}")
         except (DevError, BlockingError) as error:
             raise click.ClickException(str(error)) from error
 
-    callback: Callable[[Path, str], None] = click.pass_obj(do)
     return click.Command(
-        action, callback=callback, params=[click.Argument(["node"])], help=line, short_help=line
+        action, callback=do, params=[click.Argument(["node"])], help=line, short_help=line
     )
 
 
