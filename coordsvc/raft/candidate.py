@@ -41,8 +41,7 @@ class Candidate:
         core = self._core
         if core.now < core.election_deadline:
             return
-        voter = rules.is_voter(core.membership, core.me)
-        core.become(Role.CANDIDATE if voter else Role.FOLLOWER)
+        core.become(Role.CANDIDATE if core.may_campaign() else Role.FOLLOWER)
 
     def receive_reply(self, sender: NodeId, reply: VoteReply) -> None:
         """Count a vote of this campaign."""

@@ -180,6 +180,17 @@ class Core:
 
     # Roles and terms.
 
+    def may_campaign(self) -> bool:
+        """Tell whether this node may stand for election.
+
+        So may one that the newest membership leaves out, until that is known to be committed:
+        its log may be the only one that can finish the change (thesis 4.2.2).
+        """
+        members = self.members
+        return rules.is_voter(members.current, self.me) or (
+            members.index > self.commit and rules.is_voter(members.at(self.commit), self.me)
+        )
+
     def follow(self, term: Term, leader: NodeId | None) -> None:
         """Be a follower in `term`, which is this or a later one."""
         self.enter_term(term)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from coordsvc.base.ids import Index, Millis, NodeId
-from coordsvc.raft import membership as rules
 from coordsvc.raft.core import LINK_LOST_DELAY_MS_MAX, NEVER, Core, Handlers, Role, handles
 from coordsvc.raft.messages import (
     AppendReply,
@@ -44,7 +43,7 @@ class Follower:
     def deadline(self) -> Millis:
         """Return when patience ends; never for one that has no vote."""
         core = self._core
-        return core.election_deadline if rules.is_voter(core.membership, core.me) else NEVER
+        return core.election_deadline if core.may_campaign() else NEVER
 
     def wake(self) -> None:
         """Campaign if the leader was silent for too long."""
@@ -151,7 +150,7 @@ class Follower:
     def receive_timeout_now(self, sender: NodeId, _: TimeoutNow) -> None:
         """Campaign at once, because the leader hands over (thesis 3.10)."""
         core = self._core
-        if sender == core.leader and rules.is_voter(core.membership, core.me):
+        if sender == core.leader and core.may_campaign():
             core.transferring = True
             core.become(Role.CANDIDATE)
 

@@ -91,7 +91,7 @@ class RaftLog:
     def slice(self, first: Index, last: Index) -> list[Entry]:
         """Return the entries `first` .. `last`, both included."""
         assert self.base_index < first, (self.base_index, first)
-        assert last <= self.last_index, (last, self.last_index)
+        assert first - 1 <= last <= self.last_index, (first, last, self.last_index)
         start = self.base_index + 1
         return self._entries[first - start : last + 1 - start]
 
