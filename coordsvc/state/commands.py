@@ -23,7 +23,7 @@ NUMBER_MAX: Final = 2**63 - 1
 """The largest number in a command: what a signed 64-bit reader (ZooKeeper's, ours) can hold."""
 
 
-class MalformedCommand(Exception):
+class MalformedCommand(Exception):  # noqa: N818 - it names what the other side sent
     """A command that cannot be parsed. `code` and `text` are the answer to it."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -228,12 +228,10 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
     session, request = entry
     if type(session) is not int or not 0 <= session <= NUMBER_MAX:
         raise MalformedCommand(codes.MALFORMED, "a session is a number")
-    if type(request) is not list or len(request) < 3:
-        raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
-    return session, request
+    return session, _request(request)
 
 
-def _no_maps(pairs: object) -> object:
+def _no_maps(_pairs: object) -> object:
     raise ValueError("maps are not part of the protocol")
 
 
@@ -268,14 +266,17 @@ def parse(request: list[object], *, internal: bool) -> Command:
 def validate(request: object) -> tuple[int, str]:
     """Tell a front door whether a client's mutation may enter the log: (OK, "") or why not."""
     try:
-        if type(request) is not list or len(request) < 3:
-            raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
-        if parse_serials(request)[0] == 0:
-            raise MalformedCommand(codes.MALFORMED, "serials start at 1")
-        parse(request, internal=False)
+        serial, _ = parse_serials(_request(request))
+        parse(_request(request), internal=False)
     except MalformedCommand as fault:
         return fault.code, fault.text
-    return codes.OK, ""
+    return (codes.OK, "") if serial else (codes.MALFORMED, "serials start at 1")
+
+
+def _request(value: object) -> list[object]:
+    if type(value) is not list or len(value) < 3:
+        raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
+    return value
 
 
 def _take(arguments: list[object], count: int) -> list[object]:
@@ -403,12 +404,11 @@ def _check_mzxid(arguments: list[object]) -> CheckMzxid:
 
 def _transaction(arguments: list[object]) -> Transaction:
     conditions, then, otherwise = _take(arguments, 3)
-    command = Transaction(
+    return Transaction(
         _steps(conditions, _CONDITION_PARSERS),
         _steps(then, _BRANCH_PARSERS),
         _steps(otherwise, _BRANCH_PARSERS),
     )
-    return command
 
 
 def _steps(value: object, parsers: dict[int, Callable[[list[object]], Step]]) -> list[Step]:

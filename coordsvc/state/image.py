@@ -79,7 +79,7 @@ class Capture:
     """A consistent image of the state at the moment of its making, read out in chunks.
 
     The tables report to the sweeps what is about to change, until the capture is at its end or
-    closed; there can be one capture of a state at a time.
+    abandoned; there can be one capture of a state at a time.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -113,10 +113,10 @@ class Capture:
             size += len(row)
             if size >= limits.SNAPSHOT_CHUNK_BYTES or len(chunk) >= ROWS_PER_CHUNK_MAX:
                 return b"".join(chunk)
-        self.close()
+        self.abandon()
         return b"".join(chunk) if chunk else None
 
-    def close(self) -> None:
+    def abandon(self) -> None:
         """End the capture, complete or not."""
         if self._rows is not None:
             self._rows = None
@@ -182,8 +182,7 @@ class _Loader:
         return self._put_together(rows.as_int(revision), rows.as_int(time_ms), rows.as_int(digest))
 
     def _take_rows(self, arrays: Iterator[list[object]]) -> None:
-        count = 0
-        for array in arrays:
+        for count, array in enumerate(arrays):
             tag, row = array[0], array[1:]
             if tag == _NODE:
                 path, node = rows.node_from(row)
@@ -194,7 +193,6 @@ class _Loader:
                 break
             else:
                 self._take_rare(tag, row)
-            count += 1
         else:
             raise ValueError("the end is missing")
         if next(arrays, None) is not None:

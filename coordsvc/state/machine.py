@@ -12,22 +12,13 @@ from coordsvc.state import digest, image, transactions
 from coordsvc.state.commands import (
     Acquire,
     Break,
-    CheckData,
-    CheckExists,
-    CheckMzxid,
-    CheckToken,
-    CheckVersion,
     Close,
     Command,
-    Create,
-    Delete,
     EndSession,
     ExpireSession,
     MalformedCommand,
     OpenSession,
-    Put,
     Release,
-    Set,
     Tick,
     Transaction,
     decode_entry,
@@ -67,17 +58,8 @@ class StateMachine:
         self.expiry = parts.expiry
         self.history = parts.history
         self._writes = Writes(self.tree, self.locks)
-        write = self._writes.run
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
-            Create: write,
-            Put: write,
-            Set: write,
-            Delete: write,
-            CheckVersion: write,
-            CheckExists: write,
-            CheckToken: write,
-            CheckData: write,
-            CheckMzxid: write,
+            **self._writes.runners,
             Transaction: self._transact,
             Acquire: self._acquire,
             Release: self._release,
@@ -133,7 +115,7 @@ class StateMachine:
     def capture(self) -> image.Capture:
         """Begin a snapshot of the state as it is now; applying may go on meanwhile.
 
-        One at a time: read it to its end or `close` it before the next.
+        One at a time: read it to its end or `abandon` it before the next.
         """
         return image.Capture(
             image.Parts(
@@ -163,8 +145,7 @@ class StateMachine:
     def _advance(self, index: Index, stamp_ms: Millis) -> None:
         assert index > self.revision, f"entry {index} behind revision {self.revision}"
         self.revision = index
-        if stamp_ms > self.time_ms:
-            self.time_ms = stamp_ms
+        self.time_ms = max(self.time_ms, stamp_ms)
 
     def _perform(self, turn: Turn, request: list[object]) -> Outcome:
         try:
@@ -259,7 +240,7 @@ class StateMachine:
             turn.opened = (turn.revision, command.password)
         return code, value
 
-    def _close(self, turn: Turn, command: Command) -> Outcome:
+    def _close(self, turn: Turn, _command: Command) -> Outcome:
         if not turn.session:
             return codes.BAD_ARGUMENTS, "there is no session to close"
         self._end(turn, turn.session, clean=True)
@@ -292,7 +273,7 @@ class StateMachine:
         turn.ended.append(session_id)
         return True
 
-    def _tick(self, turn: Turn, command: Command) -> Outcome:
+    def _tick(self, turn: Turn, _command: Command) -> Outcome:
         opening = self.locks.delays.take_due(turn.time_ms, limits.DUE_PER_TICK_MAX)
         for path in opening:
             self.locks.settle(turn, path)

@@ -46,9 +46,9 @@ def node_from(row: list[object]) -> tuple[str, Znode]:
         None if data is None else as_bytes(data),
         as_int(czxid),
         as_int(ctime),
-        as_int(kind),
-        as_int(owner),
-        as_int(ttl),
+        kind=as_int(kind),
+        owner=as_int(owner),
+        ttl_ms=as_int(ttl),
     )
     # Equal numbers stay one object, as they were when the node was made: it halves their cost.
     if mzxid != czxid:
@@ -82,11 +82,11 @@ def session_from(row: list[object]) -> Session:
     session_id, password, timeout_ms, client_name, address, opened_ms, last_serial, replies = row
     session = Session(
         as_int(session_id),
-        as_bytes(password),
-        as_int(timeout_ms),
-        as_str(client_name),
-        as_str(address),
-        as_int(opened_ms),
+        password=as_bytes(password),
+        timeout_ms=as_int(timeout_ms),
+        client_name=as_str(client_name),
+        address=as_str(address),
+        opened_ms=as_int(opened_ms),
     )
     for reply in as_list(replies):
         serial, code, revision, value = as_list(reply)

@@ -35,6 +35,7 @@ class Session:
     def __init__(
         self,
         session_id: SessionId,
+        *,
         password: bytes,
         timeout_ms: Millis,
         client_name: str,
@@ -67,11 +68,11 @@ class SessionTable:
             return codes.TOO_MANY, f"there are {limits.SESSIONS_MAX} sessions already"
         self.by_id[turn.revision] = Session(
             turn.revision,
-            command.password,
-            command.timeout_ms,
-            command.client_name,
-            command.address,
-            turn.time_ms,
+            password=command.password,
+            timeout_ms=command.timeout_ms,
+            client_name=command.client_name,
+            address=command.address,
+            opened_ms=turn.time_ms,
         )
         return codes.OK, turn.revision
 

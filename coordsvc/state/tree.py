@@ -13,7 +13,7 @@ from collections.abc import Container
 from typing import Final
 
 from coordsvc.base import limits, paths
-from coordsvc.base.ids import Millis, SessionId
+from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state.events import Event
 from coordsvc.state.sweep import Sweep
@@ -34,6 +34,10 @@ class Tree:
         """Set while a snapshot is being read out."""
         self._journal: list[_Change] | None = None
         """What `undo` needs; None outside transactions."""
+
+    def __len__(self) -> int:
+        """Return the number of nodes, the root included."""
+        return len(self.nodes)
 
     # Operations.
 
@@ -70,9 +74,11 @@ class Tree:
         if nearest.owner:
             return codes.NO_CHILDREN_FOR_EPHEMERALS, None
         for missing_path in missing:
-            self._insert(turn, missing_path, Znode(b"", turn.revision, turn.time_ms, parents_kind))
+            self._insert(
+                turn, missing_path, Znode(b"", turn.revision, turn.time_ms, kind=parents_kind)
+            )
         owner = turn.session if kind == ops.EPHEMERAL else 0
-        node = Znode(data, turn.revision, turn.time_ms, kind, owner, ttl_ms)
+        node = Znode(data, turn.revision, turn.time_ms, kind=kind, owner=owner, ttl_ms=ttl_ms)
         event = self._insert(turn, path, node)
         return codes.OK, (path, event.stat)
 
@@ -114,14 +120,9 @@ class Tree:
             return self.absence_of(path)
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
-        if not node.children:
-            if path in locked:
-                return codes.LOCKED, None
-            self.remove(turn, path)
-            return codes.OK, 1
-        if not recursive:
+        if node.children and not recursive:
             return codes.NOT_EMPTY, None
-        doomed = self._subtree(path, limits.DELETE_NODES_MAX)
+        doomed = self._subtree(path, limits.DELETE_NODES_MAX) if node.children else [path]
         if doomed is None:
             return codes.TOO_MANY, f"more than {limits.DELETE_NODES_MAX} nodes"
         for doomed_path in doomed:

@@ -12,6 +12,7 @@ from coordsvc.state.commands import (
     CheckMzxid,
     CheckToken,
     CheckVersion,
+    Command,
     Create,
     Delete,
     Guards,
@@ -30,7 +31,7 @@ class Writes:
     def __init__(self, tree: Tree, locks: LockTable) -> None:
         self._tree = tree
         self._locks = locks
-        self._runners: Final[dict[type[Step], Callable[[Turn, Step], Outcome]]] = {
+        self.runners: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             Create: self._create,
             Put: self._put,
             Set: self._set,
@@ -44,12 +45,12 @@ class Writes:
 
     def run(self, turn: Turn, step: Step) -> Outcome:
         """Do one step. If it fails it has changed nothing."""
-        return self._runners[type(step)](turn, step)
+        return self.runners[type(step)](turn, step)
 
     def _has_stale(self, guards: Guards) -> bool:
         return not all(self._locks.is_valid(path, token) for path, token in guards)
 
-    def _create(self, turn: Turn, step: Step) -> Outcome:
+    def _create(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, Create)
         if step.guards and self._has_stale(step.guards):
             return codes.STALE_TOKEN, None
@@ -65,7 +66,7 @@ class Writes:
             ttl_ms=step.ttl_ms,
         )
 
-    def _put(self, turn: Turn, step: Step) -> Outcome:
+    def _put(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, Put)
         if step.guards and self._has_stale(step.guards):
             return codes.STALE_TOKEN, None
@@ -77,13 +78,13 @@ class Writes:
             return code, value
         return codes.OK, (True, turn.events[-1].stat)
 
-    def _set(self, turn: Turn, step: Step) -> Outcome:
+    def _set(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, Set)
         if step.guards and self._has_stale(step.guards):
             return codes.STALE_TOKEN, None
         return self._tree.set_data(turn, step.path, step.data, step.version)
 
-    def _delete(self, turn: Turn, step: Step) -> Outcome:
+    def _delete(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, Delete)
         if step.guards and self._has_stale(step.guards):
             return codes.STALE_TOKEN, None
@@ -91,7 +92,7 @@ class Writes:
             turn, step.path, step.version, recursive=step.recursive, locked=self._locks.by_path
         )
 
-    def _check_version(self, turn: Turn, step: Step) -> Outcome:
+    def _check_version(self, _turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckVersion)
         node = self._tree.nodes.get(step.path)
         if node is None:
@@ -100,23 +101,23 @@ class Writes:
             return codes.BAD_VERSION, None
         return codes.OK, None
 
-    def _check_exists(self, turn: Turn, step: Step) -> Outcome:
+    def _check_exists(self, _turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckExists)
         holds = (step.path in self._tree.nodes) == step.exists
         return (codes.OK if holds else codes.CONDITION_FAILED), None
 
-    def _check_token(self, turn: Turn, step: Step) -> Outcome:
+    def _check_token(self, _turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckToken)
         holds = self._locks.is_valid(step.path, step.token)
         return (codes.OK if holds else codes.STALE_TOKEN), None
 
-    def _check_data(self, turn: Turn, step: Step) -> Outcome:
+    def _check_data(self, _turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckData)
         node = self._tree.nodes.get(step.path)
         holds = node is not None and node.data == step.data
         return (codes.OK if holds else codes.CONDITION_FAILED), None
 
-    def _check_mzxid(self, turn: Turn, step: Step) -> Outcome:
+    def _check_mzxid(self, _turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckMzxid)
         node = self._tree.nodes.get(step.path)
         holds = node is not None and node.mzxid <= step.revision

@@ -46,6 +46,7 @@ class Znode:
         data: bytes | None,
         revision: Index,
         time_ms: Millis,
+        *,
         kind: int = ops.PERSISTENT,
         owner: SessionId = 0,
         ttl_ms: Millis = 0,
