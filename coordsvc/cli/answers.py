@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
 from coordsvc.base.vocabulary import messages, ops
 
 Fields: TypeAlias = dict[str, object]
 Stat: TypeAlias = dict[str, int]
+Claims: TypeAlias = list[Fields]
 
 KINDS: Final = {
     ops.PERSISTENT: "persistent",
@@ -70,12 +72,34 @@ def session_name(session: int) -> str:
     return f"{session:#x}"
 
 
-def lock(value: object) -> Fields:
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who holds a lock, and who waits for it in which order."""
+
+    path: str
+    holders: Claims
+    queue: Claims
+    free_at_ms: int
+
+    def fields(self) -> Fields:
+        """Return it as JSON has it."""
+        return {
+            "path": self.path,
+            "holders": self.holders,
+            "queue": self.queue,
+            "free_at_ms": self.free_at_ms,
+        }
+
+
+def lock(value: object) -> Lock:
     """Return a lock with its holders and its queue."""
-    fields: Fields = dict(zip(messages.LOCK_FIELDS, array(value), strict=False))
-    for group in ("holders", "queue"):
-        fields[group] = [claim(part) for part in array(fields[group])]
-    return fields
+    path, holders, queue, free_at, *_ = array(value)
+    return Lock(
+        str(path),
+        [claim(part) for part in array(holders)],
+        [claim(part) for part in array(queue)],
+        number(free_at),
+    )
 
 
 def claim(value: object) -> Fields:

@@ -1,0 +1,139 @@
+"""`coordctl lock`: run a command only while holding a lock."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+import click
+
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.cli.exits import KILLED, NOT_ACQUIRED
+from coordsvc.cli.guard import GuardedChild
+from coordsvc.cli.shared import Failure, Shared, failures, parameters, shared
+from coordsvc_client.blocking import CallFailed, Connection
+from coordsvc_client.claims import Claim
+
+LOCKS = "/locks"
+TTL_HELP = "Seconds until another can have it if this machine vanishes."
+NO_COMMAND = 127
+"""The shell's code for a command that is not there."""
+
+
+def place_of(name: str, folder: str = LOCKS) -> str:
+    """Return the path of a lock: a name without / in front lies in `folder`."""
+    return name if name.startswith("/") else f"{folder}/{name}"
+
+
+def acquire(
+    connection: Connection,
+    options: Shared,
+    path: str,
+    *,
+    wait_s: float | None,
+    shared: bool,
+    note: str,
+) -> Claim:
+    """Claim the lock at `path`, creating the node it is named by if there is none."""
+    try:
+        return connection.acquire(path, timeout_s=wait_s, shared=shared, note=note)
+    except CallFailed as error:
+        if error.code != codes.NO_NODE:
+            raise
+    ensure(connection, options, path)
+    return connection.acquire(path, timeout_s=wait_s, shared=shared, note=note)
+
+
+def ensure(connection: Connection, options: Shared, path: str) -> None:
+    """Create the node at `path`, and what is missing above it, if it is not there."""
+    try:
+        connection.call(
+            ops.CREATE,
+            *(path, None, ops.PERSISTENT, False, True, 0, []),
+            timeout_s=options.timeout_s,
+        )
+    except CallFailed as error:
+        if error.code != codes.NODE_EXISTS:
+            raise
+
+
+def run_guarded(
+    connection: Connection,
+    options: Shared,
+    claim: Claim,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+) -> int:
+    """Run `command` while `claim` is held; return its exit code, or KILLED."""
+    try:
+        child = GuardedChild(connection, claim, command, environment)
+    except OSError as error:
+        raise Failure(f"{command[0]}: {error.strerror}", NO_COMMAND) from None
+    code = child.run()
+    if child.lost:
+        raise Failure(f"{claim.path}: lost; the command was ended", KILLED)
+    connection.release(claim, timeout_s=min(1.0, options.timeout_s))
+    return code
+
+
+@click.command(
+    params=parameters(),
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("name")
+@click.option(
+    "-w", "--wait", "wait_s", type=click.FloatRange(0), help="Seconds; default: for ever."
+)
+@click.option("-n", "--no-wait", is_flag=True, help="Give up at once if it is taken.")
+@click.option("-s", "--shared", "is_shared", is_flag=True, help="Others may share it.")
+@click.option("--note", help="What others see beside the lock.  [default: the command]")
+@click.option("--ttl", default=15.0, type=click.FloatRange(1), show_default=True, help=TTL_HELP)
+@click.option(
+    "-E",
+    "--conflict-exit-code",
+    default=NOT_ACQUIRED,
+    show_default=True,
+    help="If the lock was not acquired.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def lock(
+    name: str,
+    *,
+    wait_s: float | None,
+    no_wait: bool,
+    is_shared: bool,
+    note: str | None,
+    ttl: float,
+    conflict_exit_code: int,
+    command: tuple[str, ...],
+) -> None:
+    """Run COMMAND only while holding the lock NAME (a path, or a name within /locks).
+
+    coordctl lock deploy -w 30 -- ./deploy.sh
+
+    The command finds the fencing token in COORDSVC_FENCE and the lock's path in COORDSVC_LOCK.
+    If the lock is lost, it gets SIGTERM and 5 s later SIGKILL, and the exit code is 76.
+    Otherwise the exit code is that of the command.
+    """
+    options = shared()
+    path = place_of(name)
+    with options.writer(timeout_ms=round(ttl * 1000)) as connection:
+        try:
+            with failures(path):
+                connection.open(timeout_s=options.timeout_s)
+            claim = acquire(
+                connection,
+                options,
+                path,
+                wait_s=0 if no_wait else wait_s,
+                shared=is_shared,
+                note=shlex.join(command)[:200] if note is None else note,
+            )
+        except CallFailed as error:
+            if error.code == codes.LOCKED:
+                raise Failure(f"{path}: {error}", conflict_exit_code) from None
+            with failures(path):
+                raise
+        environment = {"COORDSVC_LOCK": path, "COORDSVC_FENCE": str(claim.token)}
+        code = run_guarded(connection, options, claim, command, environment)
+    click.get_current_context().exit(code)
