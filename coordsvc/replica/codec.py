@@ -123,8 +123,10 @@ def rebuild_log(
     """
     base = records[0][0] - 1 if records else snapshot_index
     if base > snapshot_index:
-        raise CorruptData(f"the log starts at entry {base + 1}, the snapshot ends at"
-                          f" {snapshot_index}: what lies between is missing")
+        raise CorruptData(
+            f"the log starts at entry {base + 1}, the snapshot ends at"
+            f" {snapshot_index}: what lies between is missing"
+        )
     log: list[Entry] = []
     for first, last, payload in records:
         if not base < first <= base + len(log) + 1:
@@ -144,4 +146,5 @@ def rebuild_log(
 
 
 def _packed(value: object) -> bytes:
-    return cast("bytes", _pack(value))
+    data: bytes = _pack(value)
+    return data

@@ -38,9 +38,7 @@ class Compaction:
         """Tell whether a snapshot of the state at `applied` should be started."""
         if self.running or now < self._not_before or applied <= self.last:
             return False
-        return (
-            applied - self.last >= self._settings.entries or self._bytes >= self._settings.bytes
-        )
+        return applied - self.last >= self._settings.entries or self._bytes >= self._settings.bytes
 
     def started(self) -> None:
         """A snapshot is being written."""

@@ -24,8 +24,15 @@ OUTGOING_BYTES_MAX: Final = 32 * 1024 * 1024  # of one replica's clients, waitin
 class Desk:
     """The clients of one replica and what they wait for."""
 
-    __slots__ = ("_administered", "_opening", "attached", "connected", "outgoing",
-                 "outgoing_bytes", "touched")
+    __slots__ = (
+        "_administered",
+        "_opening",
+        "attached",
+        "connected",
+        "outgoing",
+        "outgoing_bytes",
+        "touched",
+    )
 
     def __init__(self) -> None:
         self.connected: dict[Client, None] = {}
@@ -137,4 +144,3 @@ class Desk:
             + len(self._administered)
             + sum(len(client.pending) for client in self.attached.values())
         )
-

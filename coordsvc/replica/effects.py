@@ -34,8 +34,10 @@ class LogReset:
 
 @record
 class TakeSnapshot:
-    """Write the chunks of `capture` into a snapshot file, a few per turn; when it is durable, call
-    `Replica.snapshot_taken(meta, size)`, or `Replica.snapshot_failed()`."""
+    """Write the chunks of `capture` into a snapshot file, a few per turn.
+
+    When it is durable call `Replica.snapshot_taken(meta)`, else `Replica.snapshot_failed(now)`.
+    """
 
     meta: SnapshotMeta
     capture: Capture
@@ -53,9 +55,11 @@ class ReadSnapshot:
 
 @record
 class StoreChunk:
-    """Append this piece to the snapshot being received (offset 0 starts a new one); when it is
-    written call `Replica.chunk_stored(...)`. After the last piece: verify the file, make it
-    durable, restore the state from it, and call `Replica.snapshot_installed(...)` instead."""
+    """Append this piece to the snapshot being received; offset 0 starts a new one.
+
+    When it is written call `Replica.chunk_stored(...)`. After the last piece: verify the file,
+    make it durable, restore the state from it, and call `Replica.snapshot_installed(...)` instead.
+    """
 
     peer: NodeId
     meta: SnapshotMeta

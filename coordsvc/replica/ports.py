@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Protocol
 
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
-from coordsvc.base.values import Value
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.results import Applied
 
 
-class Client(Protocol):
+class Client(Hashable, Protocol):
     """One client's standing with this replica: an open conversation, attached to a session.
 
     The replica calls these in the order in which things become visible: what a client watches
@@ -32,7 +32,10 @@ class Client(Protocol):
         """Answer the mutation of that serial."""
 
     def refused(self, serial: Serial, code: int, text: str) -> None:
-        """Answer a request that was not carried out."""
+        """Answer a mutation that was not carried out."""
+
+    def read_refused(self, serial: Serial, code: int, text: str) -> None:
+        """Answer a read that cannot be served."""
 
     def serve(self, read: object) -> None:
         """Answer a read that may be answered now; it is what was given to Replica.read."""

@@ -48,8 +48,9 @@ class ReadQueue:
         self._new = []
         return self._token
 
-    def confirmed(self, token: int, index: Index, *, lapsed: list[SessionId], give_up: Millis
-                  ) -> list[Waiting]:
+    def confirmed(
+        self, token: int, index: Index, *, lapsed: list[SessionId], give_up: Millis
+    ) -> list[Waiting]:
         """Take the leader's word for a round; return the reads to refuse: their session lapsed."""
         _asked_at, reads = self._asked.pop(token, (0, []))
         refused: list[Waiting] = []

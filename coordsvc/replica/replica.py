@@ -29,14 +29,13 @@ from coordsvc.replica.effects import (
     LogReset,
     ReadSnapshot,
     StoreChunk,
-    TakeSnapshot,
     Write,
 )
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
-from coordsvc.replica.reads import ReadQueue, Waiting
-from coordsvc.replica.transfer import Receiver, Sender
+from coordsvc.replica.reads import ReadQueue
+from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
 from coordsvc.watch.table import WatchTable
@@ -90,9 +89,8 @@ class Replica:
         self.liveness = Liveness()
         self.reads = ReadQueue()
         self.encoder = EntryEncoder()
-        self.compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
-        self.sender = Sender()
-        self.receiver = Receiver()
+        compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
+        self.snapshots = SnapshotTraffic(self.raft, compaction)
         self.stopping = False
         self._chance = chance
         self._log = log
@@ -108,6 +106,8 @@ class Replica:
         self._touch_at = now
         self._tick_asked: Index = 0
         self._wall_ms: Millis = 0
+        self.now = now
+        """The time of this turn."""
 
     # ------------------------------------------------------------------ what can be seen
 
@@ -141,8 +141,8 @@ class Replica:
         self.desk.open(client, tag, command)
 
     def attach(self, client: Client, session: SessionId, password: bytes) -> None:
-        """Attach `client` to the session it already has; call when a linearizable read allows it."""
-        known = self.machine.sessions.get(session)
+        """Attach `client` to a session it has; call when a linearizable read is confirmed."""
+        known = self.machine.sessions.by_id.get(session)
         if known is None:
             client.rejected(codes.SESSION_EXPIRED, "there is no such session any more")
         elif known.password != password:
@@ -201,6 +201,7 @@ class Replica:
 
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""
+        self.now = now
         match message:
             case messages.Forward():
                 self._on_forward(message, now)
@@ -209,9 +210,9 @@ class Replica:
             case messages.ReadIndexReply():
                 self._serve_confirmed(message.token, message.index, message.lapsed, now)
             case messages.SnapshotChunk():
-                self._on_snapshot_chunk(peer, message)
+                self.snapshots.on_chunk(peer, message, self._effects)
             case messages.SnapshotAck():
-                self._on_snapshot_ack(peer, message, now)
+                self.snapshots.on_ack(peer, message, now, self._effects)
             case _:
                 self.raft.step(peer, message, now)
 
@@ -224,7 +225,7 @@ class Replica:
     def link_lost(self, peer: NodeId, now: Millis) -> None:
         """The connection to `peer` is gone, with whatever was on its way."""
         was_leader = peer == self.raft.leader
-        self._stop_sending_snapshot(peer, now)
+        self.snapshots.stop_sending(peer, now)
         self.raft.link_lost(peer, now)
         if was_leader:
             self.reads.ask_again()
@@ -250,56 +251,49 @@ class Replica:
 
     def snapshot_taken(self, meta: SnapshotMeta) -> None:
         """The snapshot asked for is durable: the log before it may go."""
-        keep_behind = self.compaction.taken(meta.index)
-        if keep_behind:
-            self.raft.compact(meta, keep_behind)
-            self._effects.drop_log_before = max(self._effects.drop_log_before, keep_behind + 1)
+        self.snapshots.taken(meta, self._effects)
 
     def snapshot_failed(self, now: Millis) -> None:
         """The snapshot asked for could not be written."""
-        self.compaction.failed(now)
+        self.snapshots.compaction.failed(now)
 
     def snapshot_piece(
         self, read: ReadSnapshot, meta: SnapshotMeta, *, total: int, data: bytes, now: Millis
     ) -> None:
         """A piece of the snapshot file at `meta` was read for a follower."""
-        if self.sender.piece(read.peer, meta.index, total, now):
-            chunk = messages.SnapshotChunk(self.raft.term, meta, read.offset, total, data)
-            self._effects.send.append((read.peer, chunk))
+        self.snapshots.piece(read, meta, total=total, data=data, now=now, effects=self._effects)
 
     def snapshot_unreadable(self, read: ReadSnapshot, now: Millis) -> None:
         """The piece could not be read (pruned, or damaged): start over with the latest."""
-        self._stop_sending_snapshot(read.peer, now)
+        self.snapshots.stop_sending(read.peer, now)
 
     def chunk_stored(self, store: StoreChunk) -> None:
         """A piece of a snapshot being received is written; more of it is to come."""
-        offset = self.receiver.stored(len(store.data))
-        self._effects.send.append((store.peer, messages.SnapshotAck(store.meta.index, offset)))
+        self.snapshots.stored(store, self._effects)
+
+    def chunk_failed(self, store: StoreChunk) -> None:
+        """A piece could not be stored, or the whole did not verify: the leader starts over."""
+        self.snapshots.receiver.failed()
+        self._log.warning("snapshot refused", peer=store.peer, index=store.meta.index)
 
     def snapshot_installed(self, store: StoreChunk, machine: StateMachine, now: Millis) -> None:
-        """A received snapshot is complete and durable, the log behind it reset: go on from it."""
-        offset = self.receiver.stored(len(store.data))
+        """A received snapshot is complete and durable: go on from it."""
         meta = store.meta
         if meta.index > self.applied:
             self._replace_state(meta, machine)
             if self.raft.restored(meta, now):
                 self._effects.writes.append(LogReset(meta.index))
-        self._effects.send.append((store.peer, messages.SnapshotAck(meta.index, offset)))
-
-    def chunk_failed(self, store: StoreChunk) -> None:
-        """A piece could not be stored, or the whole did not verify: the leader starts over."""
-        self.receiver.failed()
-        self._log.warning("snapshot refused", peer=store.peer, index=store.meta.index)
+        self.snapshots.stored(store, self._effects)
 
     def _replace_state(self, meta: SnapshotMeta, machine: StateMachine) -> None:
         self.machine = machine
         self._commit = max(self._commit, meta.index)
-        self.compaction.taken(meta.index)
+        self.snapshots.compaction.taken(meta.index)
         # Whatever was watched may have changed in between: only a re-read tells.
         for client, watch_id in self.watches.clear():
             client.watch_lost(watch_id, codes.COMPACTED, meta.index)
         for session in list(self.desk.attached):
-            if machine.sessions.get(session) is None:
+            if session not in machine.sessions.by_id:
                 self.desk.ended(session)
 
     # ------------------------------------------------------------------ the turn
@@ -310,6 +304,7 @@ class Replica:
         `wall_ms` is this machine's wall clock, for the stamps of new entries.
         """
         self._wall_ms = wall_ms
+        self.now = now
         if now >= self._housekeeping_at:
             self._housekeep(now)
         while True:
@@ -320,8 +315,8 @@ class Replica:
                 break
             self._carry_out(ready, now)
         self._apply(now)
-        if self.compaction.is_due(self.applied, now):
-            self._start_snapshot()
+        if self.snapshots.compaction.is_due(self.applied, now):
+            self.snapshots.take(self.machine, self._effects)
         effects = self._effects
         self._effects = Effects()
         return effects
@@ -331,12 +326,10 @@ class Replica:
         if self.leading:
             if desk.outgoing:
                 self._queue_proposals(desk.take_outgoing())
-            if self._proposals and (
-                not self._writes or self._proposal_bytes >= limits.BATCH_BYTES_MAX
-            ):
-                if self.raft.propose(self._proposals, wall_ms, now) is not None:
-                    self._proposals = []
-                    self._proposal_bytes = 0
+            ripe = not self._writes or self._proposal_bytes >= limits.BATCH_BYTES_MAX
+            if self._proposals and ripe and self.raft.propose(self._proposals, wall_ms, now):
+                self._proposals = []
+                self._proposal_bytes = 0
         elif desk.outgoing and self.raft.leader is not None:
             forward = messages.Forward(desk.take_touched(), desk.take_outgoing())
             self._effects.send.append((self.raft.leader, forward))
@@ -376,15 +369,13 @@ class Replica:
             else:
                 self._effects.send += promises
         self._effects.send += ready.send_now
-        if ready.commit > self._commit:
-            self._commit = ready.commit
+        self._commit = max(self._commit, ready.commit)
         for round_, index in ready.reads:
             self._on_confirmed(round_, index, now)
         for round_ in ready.reads_failed:
             self._rounds.pop(round_, None)
         for peer in ready.snapshot_to:
-            if self.sender.start(peer, now):
-                self._effects.read_snapshot.append(ReadSnapshot(peer, 0, 0))
+            self.snapshots.send_to(peer, now, self._effects)
 
     def _write(self, ready: Ready, promises: list[tuple[NodeId, PeerMessage]]) -> None:
         entries = ready.entries
@@ -399,7 +390,7 @@ class Replica:
                 payload,
             )
         )
-        self.compaction.logged(len(payload))
+        self.snapshots.compaction.logged(len(payload))
         self._writes.append(_Writing(last, entries[-1].term if entries else 0, promises))
 
     def _apply(self, now: Millis) -> None:
@@ -435,18 +426,12 @@ class Replica:
     def _on_opened(
         self, session: SessionId, password: bytes, asker: Client | None, now: Millis
     ) -> None:
-        timeout_ms = self.machine.sessions[session].timeout_ms
+        timeout_ms = self.machine.sessions.by_id[session].timeout_ms
         if self.leading:
             self.liveness.opened(session, timeout_ms, now)
         if asker is not None:
             self.desk.attach(asker, session)
             asker.welcomed(session, password, timeout_ms)
-
-    def _start_snapshot(self) -> None:
-        index = self.applied
-        meta = self.raft.snapshot_meta(index)
-        self.compaction.started()
-        self._effects.take_snapshot = TakeSnapshot(meta, self.machine.capture())
 
     # ------------------------------------------------------------------ errands of followers
 
@@ -482,30 +467,7 @@ class Replica:
         for client, serial, _read in self.reads.confirmed(
             token, index, lapsed=lapsed, give_up=give_up
         ):
-            client.refused(serial, codes.OVERLOADED, "the session was not heard from in time")
-
-    # ------------------------------------------------------------------ snapshots of others
-
-    def _on_snapshot_chunk(self, peer: NodeId, message: messages.SnapshotChunk) -> None:
-        if self.receiver.wants(peer, message.meta, message.offset):
-            store = StoreChunk(peer, message.meta, message.offset, message.total, message.data)
-            self._effects.store_chunk.append(store)
-        elif held := self.receiver.held(peer, message.meta):
-            ack = messages.SnapshotAck(message.meta.index, held)
-            self._effects.send.append((peer, ack))
-
-    def _on_snapshot_ack(self, peer: NodeId, message: messages.SnapshotAck, now: Millis) -> None:
-        if self.sender.finished(peer, message.index, message.offset):
-            self.raft.snapshot_sent(peer, message.index, ok=True, now=now)
-        else:
-            offset = self.sender.acknowledged(peer, message.index, message.offset, now)
-            if offset is not None:
-                self._effects.read_snapshot.append(ReadSnapshot(peer, message.index, offset))
-
-    def _stop_sending_snapshot(self, peer: NodeId, now: Millis) -> None:
-        index = self.sender.stop(peer)
-        if index is not None:
-            self.raft.snapshot_sent(peer, index, ok=False, now=now)
+            client.read_refused(serial, codes.OVERLOADED, "the session was not heard from in time")
 
     # ------------------------------------------------------------------ leadership
 
@@ -514,15 +476,14 @@ class Replica:
         if leader is not None:
             self._leader_known_at = now
         if leader == self.node:
-            sessions = self.machine.sessions
-            self.liveness.lead({each.session: each.timeout_ms for each in sessions.values()}, now)
+            sessions = self.machine.sessions.by_id
+            self.liveness.lead({key: each.timeout_ms for key, each in sessions.items()}, now)
             self._tick_asked = 0
         else:
             self.liveness.follow()
             self._proposals = []
             self._proposal_bytes = 0
-            for peer in self.sender.active():
-                self.sender.stop(peer)
+            self.snapshots.follow()
         self._rounds.clear()
         self._submit_again()
         for client in list(self.desk.connected):
@@ -535,7 +496,7 @@ class Replica:
         self.reads.ask_again()
 
     def say_goodbye(self) -> None:
-        """This server stops: its clients go elsewhere, their sessions live on."""
+        """Stop serving: clients go elsewhere, their sessions live on."""
         for client in list(self.desk.connected):
             client.rejected(codes.STOPPING, "this server is stopping")
 
@@ -562,8 +523,7 @@ class Replica:
                 self._log.info("session lapsed", session=session)
                 self._propose_internal(ops.EXPIRE_SESSION, session)
             self._propose_tick()
-            for peer in self.sender.stalled(now):
-                self._stop_sending_snapshot(peer, now)
+            self.snapshots.stop_stalled(now)
         elif self.raft.leader is not None:
             self._leader_known_at = now
             if self.desk.touched and now >= self._touch_at:
@@ -574,7 +534,7 @@ class Replica:
             self._turn_clients_away()
         self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)
         for client, serial, _read in self.reads.give_up(now):
-            client.refused(serial, codes.BEHIND, "this replica has not caught up so far")
+            client.read_refused(serial, codes.BEHIND, "this replica has not caught up so far")
 
     def _turn_clients_away(self) -> None:
         """Cut off from any leader: clients do better elsewhere."""
@@ -582,7 +542,9 @@ class Replica:
             client.rejected(codes.NO_QUORUM, "no leader is known here")
 
     def _propose_internal(self, op: int, *arguments: Value) -> None:
-        self._queue_proposals([internal_command(op, self._chance.randrange(1, 1 << 62), *arguments)])
+        self._queue_proposals(
+            [internal_command(op, self._chance.randrange(1, 1 << 62), *arguments)]
+        )
 
     def _propose_tick(self) -> None:
         due = self.machine.next_due_ms()
@@ -602,6 +564,3 @@ class _Writing:
         self.last = last
         self.last_term = last_term
         self.promises = promises
-
-
-__all__ = ["Recovered", "Replica", "ReplicaSettings", "Waiting"]

@@ -70,9 +70,7 @@ class Sender:
 
     def stalled(self, now: Millis) -> list[NodeId]:
         """Return the followers from which no sign came for too long."""
-        return [
-            peer for peer, sending in self._to.items() if now - sending.last_sign > PATIENCE_MS
-        ]
+        return [peer for peer, sending in self._to.items() if now - sending.last_sign > PATIENCE_MS]
 
     def active(self) -> list[NodeId]:
         """Return the followers that are being sent a snapshot."""

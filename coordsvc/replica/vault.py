@@ -14,7 +14,7 @@ from coordsvc.state.machine import StateMachine
 from coordsvc.storage.snapshots import SnapshotReceiver, SnapshotStore, SnapshotWriter
 
 
-class SnapshotGone(Exception):
+class SnapshotGoneError(Exception):
     """The snapshot asked for is no longer kept."""
 
 
@@ -44,12 +44,12 @@ class Vault:
         """Return (what the file stands for, its size, a piece of it).
 
         Raises:
-            SnapshotGone: there is no such snapshot (any more).
+            SnapshotGoneError: there is no such snapshot (any more).
 
         """
         file = self._store.latest()
         if file is None or wanted.index not in {0, file.index}:
-            raise SnapshotGone(f"no snapshot at {wanted.index}")
+            raise SnapshotGoneError(f"no snapshot at {wanted.index}")
         reader = self._store.open_file(file)
         try:
             piece = reader.read(wanted.offset, limits.SNAPSHOT_CHUNK_BYTES)

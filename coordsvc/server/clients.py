@@ -90,7 +90,7 @@ class ClientSocket(asyncio.Protocol):
             self._conversation.receive_data(data, monotonic_ms())
             self._driver.schedule()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """End the conversation."""
         conversation = self._conversation
         if conversation is not None:

@@ -23,8 +23,11 @@ FULL_PAUSE_S: Final = 0.5  # between two attempts to write to a full disk
 
 
 class LogThread:
-    """Owns the write-ahead log. `written(count, seconds)` and `failed(error)` run on the thread:
-    hand them on with `call_soon_threadsafe`."""
+    """Owns the write-ahead log.
+
+    `written(count, seconds)` and `failed(error)` run on the thread: hand them on with
+    `call_soon_threadsafe`.
+    """
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -18,9 +18,9 @@ from coordsvc.base.ports import Logger
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Replica
-from coordsvc.replica.vault import SnapshotGone, Vault
-from coordsvc.server.disk import LogThread
+from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.server.counters import Counters
+from coordsvc.server.disk import LogThread
 from coordsvc.storage.wal import WriteAheadLog
 
 SNAPSHOT_PAUSE_S = 0.002  # between slices of a snapshot, so that requests come in between
@@ -154,8 +154,8 @@ class Driver:
 
     # ------------------------------------------------------------------ snapshots
 
-    def _start(self, work: object) -> None:
-        task = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
 
@@ -189,7 +189,7 @@ class Driver:
             meta, total, data = await self._loop.run_in_executor(
                 self._snapshots, self._vault.read, wanted
             )
-        except SnapshotGone:
+        except SnapshotGoneError:
             self.replica.snapshot_unreadable(wanted, now())
         else:
             self.replica.snapshot_piece(wanted, meta, total=total, data=data, now=now())

@@ -71,4 +71,3 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     import uvloop  # noqa: PLC0415 - not there on every platform
 
     return uvloop.Loop
-

@@ -116,9 +116,7 @@ class PeerSocket(asyncio.Protocol):
     def __init__(self, links: PeerLinks, dialled: NodeId | None) -> None:
         self._links = links
         self._dialled = dialled
-        self._conversation = PeerConversation(
-            links.identity, frozenset(links.addresses), dialled
-        )
+        self._conversation = PeerConversation(links.identity, frozenset(links.addresses), dialled)
         self._transport: asyncio.Transport | None = None
         self._peer: NodeId | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,7 +127,7 @@ class PeerSocket(asyncio.Protocol):
         self._transport = transport
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _watch_over(sock)
         transport.set_write_buffer_limits(high=UNSENT_BYTES_MAX)
         if self._dialled is not None:
             transport.write(self._conversation.greeting(self._dialled))
@@ -192,3 +190,18 @@ class PeerSocket(asyncio.Protocol):
         """Close the link."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _watch_over(sock: socket.socket) -> None:
+    """Have the kernel end a connection whose other side is silently gone, within seconds."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", 2),
+        ("TCP_KEEPINTVL", 1),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 5_000),
+    ):
+        option = getattr(socket, name, None)  # not on every platform
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

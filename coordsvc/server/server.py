@@ -168,9 +168,7 @@ class Server:
         self.log.info("leadership handed over", to=self.replica.raft.leader)
 
 
-async def listening(
-    start: Coroutine[None, None, None], address: Address, option: str
-) -> None:
+async def listening(start: Coroutine[None, None, None], address: Address, option: str) -> None:
     """Await the opening of a port; say what to do if it cannot be had.
 
     Raises:

@@ -14,14 +14,21 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.values import Value
 from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
-from coordsvc.protocols.native.reads import QUERIES, Attach, BadRead, Read, Watch, read_request
+from coordsvc.protocols.native.reads import (
+    Attach,
+    BadReadError,
+    Read,
+    Watch,
+    answer,
+    read_request,
+)
 from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.replica import Replica
 from coordsvc.state.commands import validate
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.queries import Pages
 from coordsvc.state.results import Applied
-from coordsvc.watch.table import matches
+from coordsvc.watch.table import matches, without_data
 from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import FrameError, FrameSplitter, decode, encode_frame
 
@@ -54,7 +61,7 @@ class NativeConversation:
 
     __slots__ = (
         "_address", "_congested", "_hall", "_hello", "_outbox", "_prefix", "_reading", "_replica",
-        "_splitter", "_stage", "_waiting", "_waiting_bytes", "_watching", "pending", "session",
+        "_splitter", "_stage", "_waiting", "_waiting_bytes", "pending", "session",
     )  # fmt: skip
 
     def __init__(self, hall: Hall, address: str) -> None:
@@ -69,7 +76,6 @@ class NativeConversation:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._reading = 0
-        self._watching: dict[int, None] = {}
         self._congested = False
         self.session: SessionId = 0
         self.pending: dict[Serial, bytes] = {}
@@ -173,10 +179,10 @@ class NativeConversation:
     def _read(self, op: int, serial: Serial, request: list[object], now: Millis) -> None:
         try:
             read, consistency, min_revision = read_request(op, serial, request)
-        except BadRead as error:
+        except BadReadError as error:
             self.refused(serial, codes.MALFORMED, str(error))
             return
-        if op == ops.UNWATCH:
+        if isinstance(read, Read) and op == ops.UNWATCH:
             self._unwatch(read)
             return
         self._reading += 1
@@ -248,35 +254,31 @@ class NativeConversation:
             self._watch(read)
         else:
             assert isinstance(read, Read)
-            code, value = QUERIES[read.op](self._hall, self, read.arguments)
+            hall = self._hall
+            if read.op == ops.STATUS:
+                code, value = codes.OK, hall.status()
+            else:
+                code, value = answer(self._replica.machine, hall.pages, read)
             self._send([read.serial, code, self._replica.applied, value])
 
-    def notify(self, watch_id: int, event: Event, *, with_data: bool) -> None:
+    def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change."""
         if self._congested:
             self._cut_watches()
             return
         self._send(
-            [
-                ops.EVENT,
-                watch_id,
-                event.kind,
-                event.path,
-                event.revision,
-                event.stat,
-                event.data if with_data else None,
-            ]
+            [ops.EVENT, watch_id, event.kind, event.path, event.revision, event.stat, event.data]
         )
 
     def watch_lost(self, watch_id: int, code: int, revision: Index) -> None:
         """Tell that a watch has ended."""
-        self._watching.pop(watch_id, None)
         self._send([ops.WATCH_LOST, watch_id, code, revision])
 
     def lock_changed(self, change: LockChange, revision: Index) -> None:
         """Pass on what became of a claim."""
-        self._send([ops.LOCK_EVENT, change.path, change.request, change.state, change.token,
-                    revision])
+        self._send(
+            [ops.LOCK_EVENT, change.path, change.request, change.state, change.token, revision]
+        )
 
     def leader_changed(self, leader: NodeId | None, term: Term) -> None:
         """Pass on who leads."""
@@ -292,36 +294,40 @@ class NativeConversation:
         if watch.since:
             missed = replica.machine.history.since(watch.since)
         if missed is None:
-            self._send([watch.serial, codes.COMPACTED, replica.applied,
-                        "the history no longer reaches back so far"])
-            return
-        if len(self._watching) >= limits.WATCHES_PER_CONNECTION_MAX:
-            self._send([watch.serial, codes.TOO_MANY, replica.applied, "too many watches"])
+            self._send(
+                [
+                    watch.serial,
+                    codes.COMPACTED,
+                    replica.applied,
+                    "the history no longer reaches back so far",
+                ]
+            )
             return
         start = watch.since or replica.applied
+        if not replica.watches.add(
+            self, watch.serial, watch.path, watch.mode, with_data=watch.with_data, since=start
+        ):
+            self._send([watch.serial, codes.TOO_MANY, replica.applied, "too many watches"])
+            return
         self._send([watch.serial, codes.OK, replica.applied, start])
-        self._watching[watch.serial] = None
         for event in missed:
             if matches(watch.mode, watch.path, event):
-                self.notify(watch.serial, event, with_data=watch.with_data)
-        replica.watches.add(self, watch.serial, watch.path, watch.mode, with_data=watch.with_data)
+                self.notify(watch.serial, event if watch.with_data else without_data(event))
 
     def _unwatch(self, read: Read) -> None:
         watch_id = read.arguments[0]
         assert isinstance(watch_id, int)
         self._replica.watches.remove(self, watch_id)
-        self._watching.pop(watch_id, None)
         self._send([read.serial, codes.OK, self._replica.applied, None])
 
     def _cut_watches(self) -> None:
         """The client does not read: end its watches, so that memory stays bounded."""
-        self._replica.watches.remove_listener(self)
-        for watch_id in list(self._watching):
+        for watch_id in self._replica.watches.remove_listener(self):
             self.watch_lost(watch_id, codes.COMPACTED, self._replica.applied)
 
     # ------------------------------------------------------------------ to the client
 
-    def congested(self, is_so: bool) -> None:  # noqa: FBT001 - the only thing there is to say
+    def congested(self, is_so: bool) -> None:
         """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
         self._congested = is_so
 

@@ -17,7 +17,7 @@ from coordsvc.replica.codec import EntryEncoder, decode_entries, meta_fields, me
 from coordsvc.replica.messages import PeerMessage
 
 # What msgpack hands out before the decoder of its kind has looked at it.
-Raw: TypeAlias = Any  # type: ignore[explicit-any]
+Raw: TypeAlias = Any
 
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -53,14 +53,12 @@ def _make_append(fields: Raw) -> PeerMessage:
     return raft.AppendRequest(term, base_index, base_term, commit, run)
 
 
-_Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]  # type: ignore[explicit-any]
-_Maker: TypeAlias = Callable[[Raw], PeerMessage]  # type: ignore[explicit-any]
+_Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]
+_Maker: TypeAlias = Callable[[Raw], PeerMessage]
 
-_FIELDS: Final[dict[type, _Fields]] = {  # type: ignore[explicit-any]
+_FIELDS: Final[dict[type, _Fields]] = {
     raft.AppendRequest: _append,
-    raft.AppendReply: lambda m, _: [
-        2, m.term, m.accepted, m.index, m.hint_index, m.hint_term
-    ],
+    raft.AppendReply: lambda m, _: [2, m.term, m.accepted, m.index, m.hint_index, m.hint_term],
     raft.Heartbeat: lambda m, _: [3, m.term, m.commit, m.round],
     raft.HeartbeatReply: lambda m, _: [4, m.term, m.round],
     raft.VoteRequest: lambda m, _: [5, m.term, m.pre, m.last_index, m.last_term, m.transfer],
@@ -71,12 +69,17 @@ _FIELDS: Final[dict[type, _Fields]] = {  # type: ignore[explicit-any]
     messages.ReadIndexRequest: lambda m, _: [10, m.token, m.touched],
     messages.ReadIndexReply: lambda m, _: [11, m.token, m.index, m.lapsed],
     messages.SnapshotChunk: lambda m, _: [
-        12, m.term, meta_fields(m.meta), m.offset, m.total, m.data
+        12,
+        m.term,
+        meta_fields(m.meta),
+        m.offset,
+        m.total,
+        m.data,
     ],
     messages.SnapshotAck: lambda m, _: [13, m.index, m.offset],
 }
 
-_MAKERS: Final[dict[int, _Maker]] = {  # type: ignore[explicit-any]
+_MAKERS: Final[dict[int, _Maker]] = {
     1: _make_append,
     2: lambda f: raft.AppendReply(*f),
     3: lambda f: raft.Heartbeat(*f),

@@ -1,0 +1,126 @@
+"""Reads of the native protocol: their shapes, and what each asks of the state."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from coordsvc.base.ids import Index, Serial, SessionId
+from coordsvc.base.record import record
+from coordsvc.base.values import Value
+from coordsvc.state import queries
+from coordsvc.state.machine import StateMachine
+from coordsvc.state.queries import Pages
+from coordsvc_client.wire import codes, ops
+
+
+class BadReadError(Exception):
+    """A read that has not the shape of its operation."""
+
+
+@record
+class Read:
+    """A question to the state."""
+
+    serial: Serial
+    op: int
+    arguments: list[object]
+
+
+@record
+class Watch:
+    """The wish to hear of changes."""
+
+    serial: Serial
+    path: str
+    mode: int
+    since: Index
+    with_data: bool
+
+
+@record
+class Attach:
+    """The wish to take up a session again."""
+
+    session: SessionId
+    password: bytes
+
+
+def read_request(op: int, serial: Serial, request: list[object]) -> tuple[Read | Watch, int, Index]:
+    """Return (what to serve, its consistency, the revision it must not fall behind).
+
+    Raises:
+        BadReadError: says what is wrong with it.
+
+    """
+    if len(request) < 4:
+        raise BadReadError("a read is [op, serial, consistency, min_revision, ...]")
+    _op, _serial, consistency, min_revision, *arguments = request
+    if type(consistency) is not int or not ops.LINEARIZABLE <= consistency <= ops.STALE:
+        raise BadReadError("consistency is 0, 1 or 2")
+    if type(min_revision) is not int or min_revision < 0:
+        raise BadReadError("min_revision is not negative")
+    shape = _SHAPES[op]
+    if len(arguments) != len(shape):
+        raise BadReadError(f"{ops.NAMES[op]} takes {len(shape)} arguments")
+    for argument, wanted in zip(arguments, shape, strict=True):
+        if type(argument) not in wanted:
+            raise BadReadError(f"{ops.NAMES[op]} does not take a {type(argument).__name__} there")
+    if op == ops.WATCH:
+        path, mode, since, with_data = arguments
+        assert isinstance(path, str)
+        assert isinstance(mode, int)
+        assert isinstance(since, int)
+        if not ops.WATCH_NODE <= mode <= ops.WATCH_SUBTREE or since < 0:
+            raise BadReadError("no such mode of watch")
+        return (
+            Watch(serial, path, mode, since, bool(with_data)),
+            consistency,
+            max(min_revision, since),
+        )
+    return Read(serial, op, arguments), consistency, min_revision
+
+
+_TEXT: Final = (str,)
+_NUMBER: Final = (int,)
+_SHAPES: Final[dict[int, tuple[tuple[type, ...], ...]]] = {
+    ops.GET: (_TEXT,),
+    ops.STAT: (_TEXT,),
+    ops.CHILDREN: (_TEXT, _NUMBER, (str, type(None)), _NUMBER, (bool,)),
+    ops.WATCH: (_TEXT, _NUMBER, _NUMBER, (bool,)),
+    ops.UNWATCH: (_NUMBER,),
+    ops.PING: (),
+    ops.LOCK_GET: (_TEXT,),
+    ops.LOCK_LIST: (_TEXT, _NUMBER, (str, type(None))),
+    ops.LOCK_STATE: (_TEXT, _NUMBER),
+    ops.TOKEN_GET: (_TEXT, _NUMBER),
+    ops.SESSIONS: (_NUMBER, _NUMBER),
+    ops.STATUS: (),
+}
+assert _SHAPES.keys() == ops.READS
+
+
+def answer(  # noqa: PLR0911 - one for each question
+    machine: StateMachine, pages: Pages, read: Read
+) -> tuple[int, Value]:
+    """Return (code, value) for a read whose shape was checked by `read_request`."""
+    match read.op, read.arguments:
+        case ops.GET, [str(path)]:
+            return queries.get(machine, path)
+        case ops.STAT, [str(path)]:
+            return queries.stat(machine, path)
+        case ops.PING, []:
+            return codes.OK, None
+        case ops.CHILDREN, [str(path), int(limit), str() | None as after, int(cursor), bool(data)]:
+            return queries.children(machine, pages, path, limit, after, cursor, data)
+        case ops.LOCK_GET, [str(path)]:
+            return queries.lock(machine, path)
+        case ops.LOCK_LIST, [str(prefix), int(limit), str() | None as after]:
+            return queries.locks(machine, prefix, limit, after)
+        case ops.LOCK_STATE, [str(path), int(request)]:
+            return queries.lock_state(machine, path, request)
+        case ops.TOKEN_GET, [str(path), int(token)]:
+            return queries.token(machine, path, token)
+        case ops.SESSIONS, [int(limit), int(after_session)]:
+            return queries.sessions(machine, limit, after_session)
+        case _:
+            raise AssertionError(f"{read} was let through")

@@ -1,0 +1,103 @@
+"""Everything a replica does about snapshots: when to take one, sending, taking one in."""
+
+from __future__ import annotations
+
+from coordsvc.base.ids import Millis, NodeId
+from coordsvc.raft.messages import SnapshotMeta
+from coordsvc.raft.node import RaftNode
+from coordsvc.replica.compaction import Compaction
+from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
+from coordsvc.replica.messages import SnapshotAck, SnapshotChunk
+from coordsvc.replica.transfer import Receiver, Sender
+from coordsvc.state.machine import StateMachine
+
+
+class SnapshotTraffic:
+    """One replica's snapshots, its own and others'. What is to be done goes into `effects`."""
+
+    __slots__ = ("_raft", "_sender", "compaction", "receiver")
+
+    def __init__(self, raft: RaftNode, compaction: Compaction) -> None:
+        self._raft = raft
+        self._sender = Sender()
+        self.compaction = compaction
+        self.receiver = Receiver()
+
+    # Its own.
+
+    def take(self, machine: StateMachine, effects: Effects) -> None:
+        """Start a snapshot of the state as it is now."""
+        self.compaction.started()
+        meta = self._raft.snapshot_meta(machine.revision)
+        effects.take_snapshot = TakeSnapshot(meta, machine.capture())
+
+    def taken(self, meta: SnapshotMeta, effects: Effects) -> None:
+        """The snapshot is durable: forget the log behind it, but for followers a little late."""
+        through = self.compaction.taken(meta.index)
+        if meta.index > self._raft.snapshot.index:  # else a newer one was installed meanwhile
+            through = max(through, self._raft.first_index - 1)
+            self._raft.compact(meta, through)
+            effects.drop_log_before = max(effects.drop_log_before, through + 1)
+
+    # Sending.
+
+    def send_to(self, peer: NodeId, now: Millis, effects: Effects) -> None:
+        """A follower needs a snapshot; begin, unless one is on its way."""
+        if self._sender.start(peer, now):
+            effects.read_snapshot.append(ReadSnapshot(peer, 0, 0))
+
+    def piece(
+        self,
+        read: ReadSnapshot,
+        meta: SnapshotMeta,
+        *,
+        total: int,
+        data: bytes,
+        now: Millis,
+        effects: Effects,
+    ) -> None:
+        """A piece was read; send it, if it is still wanted."""
+        if self._sender.piece(read.peer, meta.index, total, now):
+            chunk = SnapshotChunk(self._raft.term, meta, read.offset, total, data)
+            effects.send.append((read.peer, chunk))
+
+    def on_ack(self, peer: NodeId, message: SnapshotAck, now: Millis, effects: Effects) -> None:
+        """The follower has so much of it: go on, or be done."""
+        if self._sender.finished(peer, message.index, message.offset):
+            self._raft.snapshot_sent(peer, message.index, ok=True, now=now)
+            return
+        offset = self._sender.acknowledged(peer, message.index, message.offset, now)
+        if offset is not None:
+            effects.read_snapshot.append(ReadSnapshot(peer, message.index, offset))
+
+    def stop_sending(self, peer: NodeId, now: Millis) -> None:
+        """Give a transfer up; Raft asks again if it is still needed."""
+        index = self._sender.stop(peer)
+        if index is not None:
+            self._raft.snapshot_sent(peer, index, ok=False, now=now)
+
+    def stop_stalled(self, now: Millis) -> None:
+        """Give up transfers whose follower has been silent for too long."""
+        for peer in self._sender.stalled(now):
+            self.stop_sending(peer, now)
+
+    def follow(self) -> None:
+        """Another replica leads: sending is its business."""
+        for peer in self._sender.active():
+            self._sender.stop(peer)
+
+    # Taking one in.
+
+    def on_chunk(self, peer: NodeId, message: SnapshotChunk, effects: Effects) -> None:
+        """A piece has come: store it if it is the next one, else say how far we are."""
+        if self.receiver.wants(peer, message.meta, message.offset):
+            effects.store_chunk.append(
+                StoreChunk(peer, message.meta, message.offset, message.total, message.data)
+            )
+        elif held := self.receiver.held(peer, message.meta):
+            effects.send.append((peer, SnapshotAck(message.meta.index, held)))
+
+    def stored(self, store: StoreChunk, effects: Effects) -> None:
+        """A piece is written; ask for the next one."""
+        offset = self.receiver.stored(len(store.data))
+        effects.send.append((store.peer, SnapshotAck(store.meta.index, offset)))
