@@ -115,10 +115,13 @@ class Swarm:
             sides[self.chance.randrange(2)].append(client)
         return sides
 
-    def maybe_stop(self, node: NodeId, heal: Callable[[], None]) -> Fault | None:
-        """Count a server as stopped until the returned fault is healed; None if too many are."""
-        if node in self._stopped or len(self._stopped) >= self._stopped_max:
-            return None
+    def may_stop(self, node: NodeId) -> bool:
+        """Tell whether a server runs and may be stopped, with those that are stopped already."""
+        return node not in self._stopped and len(self._stopped) < self._stopped_max
+
+    def stopped(self, node: NodeId, heal: Callable[[], None]) -> Fault:
+        """Count a server as stopped until the returned fault is healed."""
+        assert self.may_stop(node)
         self._stopped.add(node)
 
         def healed() -> None:
@@ -147,23 +150,19 @@ class Swarm:
 
 def _crash(swarm: Swarm, *, machine: bool) -> Fault:
     node = swarm.draw_node()
-    fault = swarm.maybe_stop(node, lambda: swarm.cluster.restart(node))
-    if fault is None:
+    if not swarm.may_stop(node):
         return _at_once()
     swarm.world.trace("faults", f"crash {node}{' with its machine' if machine else ''}")
     swarm.cluster.crash(node, machine=machine)
-    return fault
+    return swarm.stopped(node, lambda: swarm.cluster.restart(node))
 
 
 def _pause(swarm: Swarm) -> Fault:
     node = swarm.draw_node()
-    pauses: list[Fault] = []
-    fault = swarm.maybe_stop(node, lambda: pauses[0].heal())
-    if fault is None:
+    if not swarm.may_stop(node):
         return _at_once()
     swarm.world.trace("faults", f"pause {node}")
-    pauses.append(swarm.cluster.pause(node))
-    return fault
+    return swarm.stopped(node, swarm.cluster.pause(node).heal)
 
 
 def _partition(swarm: Swarm) -> Fault:
