@@ -1,7 +1,7 @@
 """The `coordsvc` command and its parts.
 
-Exit codes: 0 ended as asked (also by SIGTERM) · 1 had to stop: disk, damaged data, a fault ·
-2 wrong usage or settings, nothing was started.
+Exit codes: 0 ended as asked (also by SIGTERM) · 2 wrong usage or settings, nothing was started ·
+70 had to stop: disk, damaged data, a broken invariant · 1 anything else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Commands(LazyGroup):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 ended as asked, 1 had to stop, 2 wrong usage or settings.",
+    epilog="Exit codes: 0 ended as asked, 2 wrong usage or settings, 70 had to stop (disk, data), "
+    "1 anything else.",
 )
 @click.version_option(coordsvc.__version__, prog_name="coordsvc", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -16,7 +16,6 @@ from coordsvc.cli.shared import Failure, Shared, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection
 
 PAGE_ITEMS: Final = 1_000
-WITHOUT_DATA: Final = False
 LEVELS: Final = {
     "linearizable": ops.LINEARIZABLE,
     "sequential": ops.SEQUENTIAL,
@@ -100,15 +99,16 @@ def exists(path: str, consistency: str) -> None:
 def ls(path: str, *, long: bool, consistency: str) -> None:
     """List the children of the node at PATH (by default the root), by name."""
     options = shared()
-    rows: list[Fields] = []
+    consistency_level = LEVELS[consistency]
     with options.reader() as connection, failures(path):
-        for name, numbers in _children(connection, options, path, LEVELS[consistency]):
+        if options.output == "text" and not long:
+            for name in _items(connection, options, path, consistency_level, with_stat=False):
+                output.print_line(str(name))
+            return
+        rows: list[Fields] = []
+        for name, numbers in _children(connection, options, path, consistency_level):
             rows.append({"name": name, "path": paths.join(path, name)})
             rows[-1].update(answers.shown_stat(numbers))
-    if options.output == "text" and not long:
-        for row in rows:
-            output.print_line(str(row["name"]))
-        return
     output.print_rows(
         options.output, ("name", "kind", "size", "version", "children", "revision"), rows
     )
@@ -117,27 +117,32 @@ def ls(path: str, *, long: bool, consistency: str) -> None:
 def _children(
     connection: Connection, options: Shared, path: str, consistency: int
 ) -> Iterator[tuple[str, Stat]]:
-    """Yield names and numbers of all children, page by page."""
+    """Yield names and numbers of all children."""
+    for item in _items(connection, options, path, consistency, with_stat=True):
+        name, _data, numbers, *_ = answers.array(item)
+        yield str(name), answers.stat(numbers)
+
+
+def _items(
+    connection: Connection, options: Shared, path: str, consistency: int, *, with_stat: bool
+) -> Iterator[object]:
+    """Yield all children page by page: names, or with `with_stat` [name, data, stat]."""
     after, cursor = None, 0
     while True:
         answer = connection.call(
             ops.CHILDREN,
-            path,
-            PAGE_ITEMS,
-            after,
-            cursor,
-            WITHOUT_DATA,
+            *(path, PAGE_ITEMS, after, cursor, with_stat),
             timeout_s=options.timeout_s,
             consistency=consistency,
         )
-        items, next_cursor, *_ = answers.array(answer.value)
-        for item in answers.array(items):
-            name, numbers, *_ = answers.array(item)
-            after = str(name)
-            yield after, answers.stat(numbers)
+        page, next_cursor, *_ = answers.array(answer.value)
+        items = answers.array(page)
+        yield from items
         cursor = answers.number(next_cursor)
         if not cursor:
             return
+        last = items[-1]
+        after = str(answers.array(last)[0] if with_stat else last)
 
 
 @click.command(params=parameters())

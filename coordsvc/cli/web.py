@@ -1,0 +1,92 @@
+"""Asking a node over HTTP, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import BinaryIO, Final, cast
+
+from coordsvc.base.vocabulary import codes
+from coordsvc.cli import exits
+from coordsvc.cli.shared import Failure, Shared
+from coordsvc_client.dialing import host_and_port
+
+TOKEN_VARIABLE: Final = "COORDSVC_TOKEN"  # noqa: S105 - its name
+CODES: Final = {name: number for number, name in codes.NAMES.items()}
+BY_STATUS: Final = {
+    401: exits.DENIED,
+    403: exits.DENIED,
+    404: exits.NOT_FOUND,
+    409: exits.CONFLICT,
+    412: exits.CONFLICT,
+    503: exits.UNREACHABLE,
+    504: exits.TIMED_OUT,
+}
+
+
+def fetch(options: Shared, method: str, path: str, body: object = None) -> object:
+    """Return the JSON that the first node to answer gives.
+
+    Raises:
+        Failure: with the exit code that fits what the node said, or that none could be asked.
+
+    """
+    with _response(options, method, path, body) as response:
+        text = response.read()
+    return cast("object", json.loads(text)) if text else None
+
+
+def download(options: Shared, path: str, file: BinaryIO) -> None:
+    """Write what the first node to answer has at `path` into `file`."""
+    with _response(options, "GET", path, None) as response:
+        shutil.copyfileobj(response, file)
+
+
+@contextmanager
+def _response(options: Shared, method: str, path: str, body: object) -> Iterator[HTTPResponse]:
+    """Give the good answer of the first node that can be reached."""
+    fault = ""
+    for endpoint in options.http_endpoints:
+        host, port = host_and_port(endpoint)
+        connection = HTTPConnection(host, port, timeout=options.timeout_s)
+        try:
+            connection.request(
+                method, path, body=None if body is None else json.dumps(body), headers=_headers()
+            )
+            response = connection.getresponse()
+        except (OSError, HTTPException) as error:
+            fault = f"http://{endpoint}: {error}"
+            connection.close()
+            continue
+        try:
+            if response.status >= 400:
+                raise _failure(response)
+            yield response
+        finally:
+            connection.close()
+        return
+    raise Failure(f"no node can be asked: {fault}", exits.UNREACHABLE)
+
+
+def _headers() -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    token = os.environ.get(TOKEN_VARIABLE)
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
+
+
+def _failure(response: HTTPResponse) -> Failure:
+    """Read a problem report (RFC 9457)."""
+    exit_code = BY_STATUS.get(response.status, exits.OTHER)
+    try:
+        problem = cast("dict[str, object]", json.loads(response.read()))
+        code = CODES.get(str(problem["code"]))
+        detail = str(problem.get("detail") or problem["code"])
+    except (ValueError, KeyError, TypeError):
+        return Failure(f"HTTP {response.status} {response.reason}", exit_code)
+    return Failure(detail, exit_code if code is None else exits.exit_of(code))
