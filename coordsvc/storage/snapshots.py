@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from coordsvc.base import limits
-from coordsvc.base.errors import CorruptData
+from coordsvc.base.errors import CorruptData, DiskFull
 from coordsvc.base.ids import Index, Term
 from coordsvc.base.ports import Logger, SilentLogger
 from coordsvc.base.record import record
@@ -84,20 +84,28 @@ class SnapshotReceiver:
         """Check that the snapshot is whole and the one announced; then as SnapshotWriter.commit.
 
         Raises:
-            CorruptData: it is not; abort and start again.
+            CorruptData: it is not; nothing of it stays.
+            DiskFull: there is no room; nothing of it stays.
 
         """
+        try:
+            return self._draft.commit(self._verified())
+        except (CorruptData, DiskFull):
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Give up; nothing stays."""
+        self._draft.abort()
+
+    def _verified(self) -> SnapshotHead:
         head = self._checker.finish()
         if (head.index, head.term) != (self._index, self._term):
             raise CorruptData(
                 f"a snapshot of index {self._index}, term {self._term} was announced; "
                 f"index {head.index}, term {head.term} came"
             )
-        return self._draft.commit(head)
-
-    def abort(self) -> None:
-        """Give up; nothing stays."""
-        self._draft.abort()
+        return head
 
 
 class SnapshotReader:
@@ -208,7 +216,9 @@ class SnapshotStore:
         self._kept = [each for each in self._kept if each.name != snapshot.name]
         self._kept.append(snapshot)
         self._kept.sort(key=lambda each: (each.index, each.term))
-        del self._kept[: -limits.SNAPSHOTS_KEPT]
+        surplus = self._kept[: -limits.SNAPSHOTS_KEPT]
+        # A late one from a peer may be older than all; its asker still wants to read it.
+        self._kept = [each for each in self._kept if each is snapshot or each not in surplus]
         self._prune()
 
     def _prune(self) -> None:

@@ -136,7 +136,7 @@ class WatchTable(Generic[L]):
                 if watch.with_data:
                     told.append((watch.listener, watch.watch_id, event))
                 else:
-                    bare = bare or _without_data(event)
+                    bare = bare or without_data(event)
                     told.append((watch.listener, watch.watch_id, bare))
                 if watch.one_shot:
                     self._forget(watch)
@@ -174,5 +174,6 @@ def _order_of(watch: Watch[L]) -> int:
     return watch.order
 
 
-def _without_data(event: Event) -> Event:
+def without_data(event: Event) -> Event:
+    """Return the event as a watch without data gets it."""
     return Event(event.kind, event.path, event.revision, event.stat, None)
