@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from coordsvc.base import limits
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
@@ -69,8 +69,7 @@ class ClientSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a conversation."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is not one
         port = self._port
         self._counters.client_connections_total += 1
         if len(port.connections) >= CONNECTIONS_MAX:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Final
+from typing import Final, cast
 
 from coordsvc.base import limits
 from coordsvc.base.errors import RemoteProtocolError
@@ -123,8 +123,7 @@ class PeerSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, if this side dialled."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is not one
         sock = transport.get_extra_info("socket")
         if sock is not None:
             _watch_over(sock)

@@ -111,7 +111,9 @@ def answer(  # noqa: PLR0911 - one for each question
         case ops.PING, []:
             return codes.OK, None
         case ops.CHILDREN, [str(path), int(limit), str() | None as after, int(cursor), bool(data)]:
-            return queries.children(machine, pages, path, limit, after, cursor, data)
+            return queries.children(
+                machine, pages, path, limit=limit, after=after, cursor=cursor, with_data=data
+            )
         case ops.LOCK_GET, [str(path)]:
             return queries.lock(machine, path)
         case ops.LOCK_LIST, [str(prefix), int(limit), str() | None as after]:

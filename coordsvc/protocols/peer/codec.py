@@ -17,7 +17,7 @@ from coordsvc.replica.codec import EntryEncoder, decode_entries, meta_fields, me
 from coordsvc.replica.messages import PeerMessage
 
 # What msgpack hands out before the decoder of its kind has looked at it.
-Raw: TypeAlias = Any
+Raw: TypeAlias = Any  # type: ignore[explicit-any]
 
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -53,7 +53,7 @@ def _make_append(fields: Raw) -> PeerMessage:
     return raft.AppendRequest(term, base_index, base_term, commit, run)
 
 
-_Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]
+_Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]  # type: ignore[explicit-any]
 _Maker: TypeAlias = Callable[[Raw], PeerMessage]
 
 _FIELDS: Final[dict[type, _Fields]] = {
