@@ -369,6 +369,16 @@ def _put(arguments: list[object]) -> Put:
 
 def _set(arguments: list[object]) -> Set:
     path, data, version, guards = _take(arguments, 4)
+    if (  # The most frequent command in one look; what is not plain is judged piece by piece.
+        type(path) is str
+        and type(data) is bytes
+        and len(data) <= limits.DATA_BYTES_MAX
+        and version == -1
+        and type(version) is int
+        and type(guards) is list
+        and not guards
+    ):
+        return Set(path, data, version, [])
     return Set(_path(path), _data(data), _version(version), _guards(guards))
 
 

@@ -12,7 +12,6 @@ from zlib import crc32
 import msgpack
 
 from coordsvc.base.ids import Index, Millis
-from coordsvc.state.events import Event
 from coordsvc.state.results import Applied
 from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
 
@@ -27,19 +26,15 @@ def fold_skipped(digest: int, index: Index, time_ms: Millis) -> int:
 
 def fold(digest: int, index: Index, time_ms: Millis, applied: Applied) -> int:
     """Return the digest after an entry with its outcome."""
-    events = applied.events
-    for event in events:
-        digest = _fold_event(digest, event)
-    if not events or applied.lock_changes:
+    for event in applied.events:
+        stat = event.stat
+        data = event.data
+        content = crc32(event.path.encode(), crc32(data) if data is not None else 1)
+        numbers = stat[STAT_VERSION] + (stat[STAT_CVERSION] << 16) + (stat[STAT_OWNER] << 20)
+        digest = (digest * 31 + content + (numbers << 8) + event.kind) & _MASK
+    if applied.lock_changes or not applied.events:
         digest ^= _checksum_of_the_rest(applied)
     return ((digest ^ index) * _MULTIPLIER + time_ms + applied.code) & _MASK
-
-
-def _fold_event(digest: int, event: Event) -> int:
-    stat = event.stat
-    content = crc32(event.path.encode(), crc32(event.data) if event.data is not None else 1)
-    numbers = (stat[STAT_VERSION] << 32) ^ (stat[STAT_CVERSION] << 8) ^ stat[STAT_OWNER]
-    return ((digest ^ content) * _MULTIPLIER + numbers + event.kind) & _MASK
 
 
 def _checksum_of_the_rest(applied: Applied) -> int:

@@ -176,8 +176,7 @@ class StateMachine:
             self._follow_locks(turn)
         if turn.lock_changes:
             applied.lock_changes = turn.lock_changes
-        if turn.ended:
-            applied.ended = tuple(turn.ended)
+        applied.ended = turn.ended
         applied.opened = turn.opened
         return self._finish(applied)
 
@@ -270,7 +269,7 @@ class StateMachine:
             self.tree.remove(turn, path)
         for path in affected:
             self.locks.settle(turn, path)
-        turn.ended.append(session_id)
+        turn.ended = (session_id,)
         return True
 
     def _tick(self, turn: Turn, _command: Command) -> Outcome:

@@ -91,7 +91,8 @@ class Tree:
             return self.absence_of(path)
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
-        self._before_change(path, node)
+        if self.sweep is not None or self._journal is not None:
+            self._before_change(path, node)
         node.data = data
         node.version += 1
         node.mzxid = turn.revision

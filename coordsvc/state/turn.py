@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from coordsvc.base.ids import Index, Millis, SessionId
@@ -13,16 +12,27 @@ Outcome: TypeAlias = tuple[int, Value]
 """A result code and, if it is OK, the result (else a short text or None)."""
 
 
-@dataclass(slots=True)
 class Turn:
     """What every operation of one entry needs to know, and where it leaves its effects."""
 
-    revision: Index
-    time_ms: Millis  # cluster time: never less than in an earlier turn
-    session: SessionId
-    events: list[Event] = field(default_factory=list)
-    lock_changes: list[LockChange] = field(default_factory=list)
-    locks_touched: list[str] = field(default_factory=list)
-    """Paths whose lock was taken, queued for, or became idle in this turn."""
-    ended: list[SessionId] = field(default_factory=list)
-    opened: tuple[SessionId, bytes] | None = None
+    __slots__ = (
+        "ended",
+        "events",
+        "lock_changes",
+        "locks_touched",
+        "opened",
+        "revision",
+        "session",
+        "time_ms",
+    )
+
+    def __init__(self, revision: Index, time_ms: Millis, session: SessionId) -> None:
+        self.revision = revision
+        self.time_ms = time_ms  # cluster time: never less than in an earlier turn
+        self.session = session  # 0: the service itself
+        self.events: list[Event] = []
+        self.lock_changes: list[LockChange] = []
+        self.locks_touched: list[str] = []
+        """Paths whose lock was taken, queued for, or became idle in this turn."""
+        self.ended: tuple[SessionId, ...] = ()
+        self.opened: tuple[SessionId, bytes] | None = None
