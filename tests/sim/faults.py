@@ -22,10 +22,16 @@ class Cluster(Protocol):
     """What faults need of the simulated servers."""
 
     links: Links
-    nodes: Sequence[NodeId]
-    clients: Sequence[str]
     drift_ppm_max: int
     """The bound on clock drift that the servers are configured with."""
+
+    @property
+    def nodes(self) -> Sequence[NodeId]:
+        """The servers, whether they run or not; each is a host of that name."""
+
+    @property
+    def clients(self) -> Sequence[str]:
+        """The hosts of the clients."""
 
     def leader(self) -> NodeId | None:
         """Return who leads, as far as anybody knows."""

@@ -210,6 +210,7 @@ class ReferenceClient:
         self.chance: random.Random = service.world.stream(f"client {name}")
         self._service = service
         self._locks: LockListener | None = None
+        self._session = 1
 
     def now(self) -> Micros:
         """See Client."""
@@ -223,7 +224,13 @@ class ReferenceClient:
         self, op: int, args: tuple[Value, ...], done: Done, *, consistency: int = ops.LINEARIZABLE
     ) -> None:
         """See Client."""
-        self._travel(lambda: self._arrive(op, args, done))
+        session = self._session
+
+        def answered(answer: Answer) -> None:
+            # A client whose session is over does not trust what was answered in it.
+            done(answer if session == self._session else Answer(codes.OUTCOME_UNKNOWN))
+
+        self._travel(lambda: self._arrive(session, op, args, answered))
 
     def watch(self, path: str, mode: int, listener: WatchListener) -> None:
         """See Client."""
@@ -235,14 +242,23 @@ class ReferenceClient:
         """See Client."""
         self._locks = listener
 
-    def tell_lock(self, path: str, request: Index, token: Index) -> None:
-        """Tell the client that its waiting claim was granted."""
+    def tell_lock(self, path: str, request: Index, token: Index, *, state: int = ops.HELD) -> None:
+        """Tell the client that its waiting claim was granted, or that a claim has ended."""
         listener = self._locks
         assert listener is not None
         # Later than any answer to the request, which travels for 5 ms at most.
-        self.after(5 * MS, lambda: listener.lock_changed(path, request, ops.HELD, token))
+        self.after(5 * MS, lambda: listener.lock_changed(path, request, state, token))
 
-    def _arrive(self, op: int, args: tuple[Value, ...], done: Done) -> None:
+    def tell_session_lost(self) -> None:
+        """Tell the client that its lease is over; it begins another session at once."""
+        assert self._locks is not None
+        self._session += 1
+        self._locks.session_lost()
+
+    def _arrive(self, session: int, op: int, args: tuple[Value, ...], done: Done) -> None:
+        if session != self._session:
+            done(Answer(codes.SESSION_EXPIRED))
+            return
         answer = self._service.handle(op, args, self)
         if op not in {ops.ACQUIRE, ops.RELEASE} and self._is_lost():
             answer = Answer(codes.OUTCOME_UNKNOWN)

@@ -13,11 +13,11 @@ from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
 from tests.sim.workloads.register import as_list
-from tests.sim.world import SECOND, Micros
+from tests.sim.world import MS, Micros
 
 LOCK: Final = "/lock"
 GUARDED: Final = "/guarded"
-HOLD_MAX: Final[Micros] = 1 * SECOND
+HOLD_MAX: Final[Micros] = 300 * MS
 
 
 class LockWorkload:
@@ -117,11 +117,15 @@ class _Actor:
         self._holding.holds(LOCK, client.name, now=client.now())
         request = self._request
         for _ in range(client.chance.randint(1, 3)):
-            client.after(client.chance.randint(0, HOLD_MAX), lambda: self._write(request, token))
-        client.after(HOLD_MAX, lambda: self._release(request))
+            # Some come after the release, as from a holder that was stopped for a while.
+            late = client.chance.randint(0, 2 * HOLD_MAX)
+            client.after(late, lambda: self._write(request, token))
+        client.after(client.chance.randint(0, HOLD_MAX), lambda: self._release(request))
 
     def _write(self, request: Index, token: Index) -> None:
         """Write under the token, also if it is not ours any more: the guards must see to that."""
+        if self._asker.stopped and request != self._request:
+            return
         accepted = self._storage.write(LOCK, self._client.name, token)
         if request == self._request and not accepted:
             raise WrongResult(f"{self._client.name} holds {LOCK} and its token {token} is refused")
