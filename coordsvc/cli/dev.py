@@ -24,6 +24,8 @@ READY_S: Final = 20.0
 LOOK_S: Final = 0.2
 """How often to look whether a node has died."""
 KNOCK_S: Final = 0.01
+KNOCK_MS: Final = 20
+SESSION_MS: Final = 2_000
 LEADER_S: Final = 5.0
 
 # Quick to find a leader, which suits one machine with nothing between the nodes.
@@ -130,7 +132,9 @@ def _wait_until_ready(cluster: LocalCluster) -> str:
                 raise DevError(f"{node.plan.name} does not listen; see {node.plan.log_path}")
             time.sleep(KNOCK_S)
     endpoints = [node.plan.client_address for node in cluster.nodes]
-    with Connection(endpoints, name="coordsvc dev", pause_ms_max=20) as connection:
+    with Connection(
+        endpoints, name="coordsvc dev", timeout_ms=SESSION_MS, pause_ms_max=KNOCK_MS
+    ) as connection:
         while connection.conversation.session <= 0:
             connection.turn(clock_ms() + round(LOOK_S * 1000))
             _refuse_the_dead(cluster)

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import click
 
-from coordsvc.base.vocabulary import ops
+from coordsvc.base.vocabulary import codes, ops
 from coordsvc.cli import answers, output
-from coordsvc.cli.lock import TTL_HELP, acquire, ensure, place_of, run_guarded
+from coordsvc.cli.lock import TTL_HELP, own_name, place_of, run_guarded
 from coordsvc.cli.shared import Shared, failures, parameters, shared
-from coordsvc_client.blocking import Connection
+from coordsvc_client.blocking import CallFailed, Connection
 
 ELECTIONS = "/elections"
 
 
-@click.command(
-    params=parameters(),
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
+@click.command(params=parameters())
 @click.argument("name")
 @click.option("--value", default="", help="What others learn of the leader, such as an address.")
 @click.option("--observe", is_flag=True, help="Print each leader, without standing for election.")
@@ -41,9 +38,12 @@ def elect(name: str, *, value: str, observe: bool, ttl: float, command: tuple[st
     if observe:
         _observe(options, path)
         return
-    with options.writer(timeout_ms=round(ttl * 1000)) as connection, failures(path):
+    with (
+        options.writer(timeout_ms=round(ttl * 1000), name=own_name()) as connection,
+        failures(path),
+    ):
         connection.open(timeout_s=options.timeout_s)
-        claim = acquire(connection, options, path, wait_s=None, shared=False, note=value)
+        claim = connection.acquire(path, timeout_s=None, note=value)
         guards = [[path, claim.token]]
         connection.call(ops.SET, path, value.encode(), -1, guards, timeout_s=options.timeout_s)
         environment = {"COORDSVC_LOCK": path, "COORDSVC_FENCE": str(claim.token)}
@@ -53,8 +53,7 @@ def elect(name: str, *, value: str, observe: bool, ttl: float, command: tuple[st
 
 def _observe(options: Shared, path: str) -> None:
     """Print the leader now, and each one that follows, for ever."""
-    with options.writer() as connection, failures(path):
-        ensure(connection, options, path)
+    with options.reader() as connection, failures(path):
         _show_leader(connection, options, path)
         for _ in connection.watch(path, mode=ops.WATCH_NODE, with_data=False):
             _show_leader(connection, options, path)
@@ -62,7 +61,12 @@ def _observe(options: Shared, path: str) -> None:
 
 def _show_leader(connection: Connection, options: Shared, path: str) -> None:
     """Print who leads, if anybody does."""
-    answer = connection.call(ops.LOCK_GET, path, timeout_s=options.timeout_s)
+    try:
+        answer = connection.call(ops.LOCK_GET, path, timeout_s=options.timeout_s)
+    except CallFailed as error:
+        if error.code == codes.NO_NODE:
+            return  # nobody has stood for it yet, or for a long time
+        raise
     lock = answers.lock(answer.value)
     for holder in lock.holders:
         if output.is_json(options.output):

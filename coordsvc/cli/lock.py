@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import shlex
+import socket
 from collections.abc import Mapping, Sequence
 
 import click
 
-from coordsvc.base.vocabulary import codes, ops
+from coordsvc.base.vocabulary import codes
 from coordsvc.cli.exits import KILLED, NOT_ACQUIRED
 from coordsvc.cli.guard import GuardedChild
 from coordsvc.cli.shared import Failure, Shared, failures, parameters, shared
@@ -25,36 +27,9 @@ def place_of(name: str, folder: str = LOCKS) -> str:
     return name if name.startswith("/") else f"{folder}/{name}"
 
 
-def acquire(
-    connection: Connection,
-    options: Shared,
-    path: str,
-    *,
-    wait_s: float | None,
-    shared: bool,
-    note: str,
-) -> Claim:
-    """Claim the lock at `path`, creating the node it is named by if there is none."""
-    try:
-        return connection.acquire(path, timeout_s=wait_s, shared=shared, note=note)
-    except CallFailed as error:
-        if error.code != codes.NO_NODE:
-            raise
-    ensure(connection, options, path)
-    return connection.acquire(path, timeout_s=wait_s, shared=shared, note=note)
-
-
-def ensure(connection: Connection, options: Shared, path: str) -> None:
-    """Create the node at `path`, and what is missing above it, if it is not there."""
-    try:
-        connection.call(
-            ops.CREATE,
-            *(path, None, ops.PERSISTENT, False, True, 0, []),
-            timeout_s=options.timeout_s,
-        )
-    except CallFailed as error:
-        if error.code != codes.NODE_EXISTS:
-            raise
+def own_name() -> str:
+    """Return what others see of us beside the lock: user@host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def run_guarded(
@@ -76,10 +51,7 @@ def run_guarded(
     return code
 
 
-@click.command(
-    params=parameters(),
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
+@click.command(params=parameters())
 @click.argument("name")
 @click.option(
     "-w", "--wait", "wait_s", type=click.FloatRange(0), help="Seconds; default: for ever."
@@ -117,15 +89,13 @@ def lock(
     """
     options = shared()
     path = place_of(name)
-    with options.writer(timeout_ms=round(ttl * 1000)) as connection:
+    with options.writer(timeout_ms=round(ttl * 1000), name=own_name()) as connection:
         try:
             with failures(path):
                 connection.open(timeout_s=options.timeout_s)
-            claim = acquire(
-                connection,
-                options,
+            claim = connection.acquire(
                 path,
-                wait_s=0 if no_wait else wait_s,
+                timeout_s=0 if no_wait else wait_s,
                 shared=is_shared,
                 note=shlex.join(command)[:200] if note is None else note,
             )

@@ -13,10 +13,7 @@ from coordsvc.cli.shared import failures, parameters, shared
 from coordsvc_client.blocking import Change
 
 
-@click.command(
-    params=parameters(),
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
-)
+@click.command(params=parameters())
 @click.argument("path")
 @click.option("-r", "--recursive", is_flag=True, help="Everything below it too.")
 @click.option("--since", type=click.IntRange(1), help="Begin after this revision.")
