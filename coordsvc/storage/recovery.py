@@ -71,7 +71,7 @@ def recover(files: Files, *, salt: int) -> tuple[RecoveredLog, list[Sealed], Act
         previous = found, records, end
     if previous is not None:
         active = _mend(log, *previous, salt=salt)
-        files.sync_names()
+        files.sync_names()  # a process that was killed may have left names that are not durable
     return log, sealed, active
 
 
@@ -85,7 +85,6 @@ def _live_numbers(files: Files, salt: int) -> Sequence[int]:
             break
     for number in numbers[:start]:
         files.remove(segment.name_of(number))
-        files.sync_names()
     live = numbers[start:]
     for before, number in pairwise(live):
         if number != before + 1:

@@ -188,11 +188,10 @@ class SnapshotStore:
         return SnapshotReader(self._files.open(snapshot.name), place)
 
     def _remove_drafts(self) -> None:
-        drafts = [name for name in self._files.names() if name.endswith(_TMP)]
-        for name in drafts:
-            self._files.remove(name)
-        if drafts:
-            self._files.sync_names()
+        for name in self._files.names():
+            if name.endswith(_TMP):
+                self._files.remove(name)
+        self._files.sync_names()  # also what a process that was killed had renamed
 
     def _verify(self, name: str) -> None:
         file = self._files.open(name)

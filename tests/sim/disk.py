@@ -240,6 +240,7 @@ class SimFiles:
     def restart(self) -> None:
         """End the process only: what is in the page cache stays, synced or not."""
         self._lost_power = False
+        self.stop_at = None
         self.boot += 1
 
     def flip_bit(self, name: str, offset: int, bit: int = 0) -> None:

@@ -256,6 +256,19 @@ class TestFailures:
         files.restart()
         assert SnapshotStore.open(files).latest() is None
 
+    def test_a_name_that_a_killed_process_left_is_durable_before_it_is_used(self):
+        for seed in range(10):
+            files = disk(seed)
+            store = SnapshotStore.open(files)
+            writer = store.begin(30, 1, b"")
+            files.stop_at = files.steps + 4  # trailer, sync, rename; the name is not synced
+            with pytest.raises(PowerLoss):
+                writer.commit()
+            files.restart()
+            assert SnapshotStore.open(files).latest() is not None
+            files.crash()
+            assert SnapshotStore.open(files).latest() is not None
+
     @pytest.mark.parametrize("before", [(), (10,), (10, 20)])
     def test_a_crash_at_each_step_leaves_the_new_or_the_old(self, before):
         for step in range(1, 100):
