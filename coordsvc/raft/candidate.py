@@ -48,6 +48,8 @@ class Candidate:
         if reply.pre == self._pre:
             self._votes.setdefault(sender, reply.granted)
             self._decide()
+            if not reply.pre and not reply.granted:
+                self._core.retry_soon()
 
     def _ask_for_votes(self) -> None:
         core = self._core

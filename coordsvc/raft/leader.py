@@ -167,7 +167,8 @@ class Leader:
             progress.snapshot_sent(reply.index, ok=True)
         if progress.accepted(reply.index):
             self.maybe_commit(reply.index)
-            self._maybe_finish_handover()
+            if self.handover and sender == self.handover.target:
+                self._maybe_finish_handover(self.handover, progress)
 
     def receive_heartbeat_reply(self, sender: NodeId, reply: HeartbeatReply) -> None:
         """Note that the follower lives; confirm reads; find out about appends that got lost."""
@@ -225,15 +226,12 @@ class Leader:
         if self.handover or target not in self.followers or target not in core.membership.voters:
             return False
         self.handover = Handover(target, core.now + core.settings.election_ms)
-        self._maybe_finish_handover()
+        self._maybe_finish_handover(self.handover, self.followers[target])
         return True
 
-    def _maybe_finish_handover(self) -> None:
-        core, handover = self._core, self.handover
-        if handover is None:
-            return
-        progress = self.followers.get(handover.target)
-        if progress is not None and progress.match == core.log.last_index:
+    def _maybe_finish_handover(self, handover: Handover, progress: Progress) -> None:
+        core = self._core
+        if progress.match == core.log.last_index:
             self._asked_to_run = True
             self._lane().append((handover.target, TimeoutNow(core.term)))
 
