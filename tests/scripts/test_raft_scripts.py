@@ -129,7 +129,9 @@ class Stage:
         self.cluster.transport_snapshot(sender, receiver)
 
     def do_lease(self, name: str) -> list[str]:
-        return [f"{name} lease {max(self.node(name).leader_lease_until() - self.cluster.now, 0)} ms"]
+        return [
+            f"{name} lease {max(self.node(name).leader_lease_until() - self.cluster.now, 0)} ms"
+        ]
 
     def do_show(self) -> list[str]:
         return [self.line(name) for name in sorted(self.cluster.members)]
