@@ -125,11 +125,18 @@ class _Search(Generic[State]):
         if depth > self._depth_max:
             self._depth_max, self._deepest = depth, place
         candidates, returns_first = self._candidates(place)
-        candidates.sort(key=lambda at: self._sure[at].completed)
+        candidates.sort(key=self._likelihood)
+        changing: list[tuple[_Place, State]] = []
         for at in candidates:
             after = self._model.step(state, self._sure[at])
-            if after is not None:
+            if after == state:
+                # What changes nothing and fits here may as well be here: no other order of it
+                # explains more.
                 yield _with(place, at), after
+                return
+            if after is not None:
+                changing.append((_with(place, at), after))
+        yield from changing
         for number, guess in enumerate(self._guesses):
             if guess.invoked > returns_first:
                 break
@@ -139,6 +146,11 @@ class _Search(Generic[State]):
             after = self._model.step(state, guess)
             if after is not None and after != state:
                 yield _Place(place.base, place.ahead, place.guesses | bit), after
+
+    def _likelihood(self, at: int) -> tuple[int, int]:
+        """Order by what the service says, which is only a hint, and then by the return."""
+        operation = self._sure[at]
+        return operation.revision, operation.completed
 
     def _candidates(self, place: _Place) -> tuple[list[int], int]:
         """Return the completed operations that may be next: those invoked before any other that
