@@ -87,14 +87,14 @@ class Conversation:
         self.welcomed = False
         self.draining = False
         """Send nothing new: the driver wants to change connections at the next quiet moment."""
-        self.cluster = 0
-        self.node = 0
-        """The server at the other end; 0 while there is none."""
-        self.leader = 0
+        self.cluster = ""
+        self.node = ""
+        """The server at the other end; empty while there is none."""
+        self.leader = ""
         self.leader_address = ""
         self._make_password = make_password
         self._password = make_password() if with_session else NO_BYTES
-        self._on_state = on_state
+        self.on_state = on_state
         self._splitter = FrameSplitter()
         self._out: list[bytes] = []
         self._connected = False
@@ -136,7 +136,7 @@ class Conversation:
         """Note that the connection is gone. Open requests wait for the next one."""
         self._connected = self._may_send = self.welcomed = self.draining = False
         self.farewell = None
-        self.node = 0
+        self.node = ""
         self._out.clear()
         self._splitter = FrameSplitter()
         self.watches.end()
@@ -180,7 +180,7 @@ class Conversation:
             case [ops.LOCK_EVENT, str(path), int(request), int(state), int(token), int(), *_]:
                 proved = self.lease.holds(now)
                 self.claims.receive_event((path, request), state, token, proved=proved)
-            case [ops.LEADER, int(node), str(address), int(), *_]:
+            case [ops.LEADER, str(node), str(address), int(), *_]:
                 self.leader, self.leader_address = node, address
             case [ops.GOODBYE, int(code), str(text), *_]:
                 self._receive_goodbye(code, text)
@@ -226,11 +226,11 @@ class Conversation:
 
     def _receive_welcome(self, mine: tuple[int, bytes, int], rest: list[object], now: int) -> None:
         match rest:
-            case [int(revision), int(node), int(leader), str(address), int(cluster), *_]:
+            case [int(revision), str(node), str(leader), str(address), str(cluster), *_]:
                 pass
             case _:
                 raise FrameError("a welcome of no known shape")
-        if self.cluster not in (0, cluster):
+        if self.cluster not in ("", cluster):
             text = f"this server belongs to cluster {cluster}, not {self.cluster}"
             self.farewell = Farewell(codes.BAD_ARGUMENTS, text)
             return
@@ -277,8 +277,8 @@ class Conversation:
     def _set_state(self, state: State) -> None:
         if state is not self.state:
             self.state = state
-            if self._on_state is not None:
-                self._on_state(state)
+            if self.on_state is not None:
+                self.on_state(state)
 
     def _ping(self, now: int) -> None:
         """Ask for a proof of the lease, ahead of everything that waits to be sent."""

@@ -219,6 +219,14 @@ class RequestQueue:
                 self.close(request)
                 request.done(codes.OUTCOME_UNKNOWN if unknown else codes.SESSION_EXPIRED, 0, text)
 
+    def fail_all(self, code: int, text: str) -> None:
+        """End every open request: nobody will connect again."""
+        self.requeue()
+        for request in list(self._open.values()):
+            self.close(request)
+            unknown = request.consistency == MUTATION and request.maybe
+            request.done(codes.OUTCOME_UNKNOWN if unknown else code, 0, text)
+
     def deadline(self) -> int:
         """Return when to call `wake` at the latest."""
         return min(self._next_sweep, self._delayed[0][0]) if self._delayed else self._next_sweep

@@ -1,0 +1,272 @@
+"""The asyncio driver of a conversation: connect, stay connected, follow the leader."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from coordsvc_client.conversation import Conversation
+from coordsvc_client.endpoints import Address, Endpoints, parse_address
+
+CONNECT_S: Final = 3.0
+WAKE_MS_MAX: Final = 500
+"""A timer never sleeps longer: the loop's clock may stand still while the lease's clock runs on."""
+MOVE_PAUSE_MS: Final = 5_000
+"""Between attempts to move to a leader that could not be reached."""
+DRAIN_S: Final = 1.0
+"""How long answers are awaited before a move; what is still open then is sent again."""
+
+Dial: TypeAlias = Callable[
+    [Callable[[], asyncio.Protocol], str, int], Awaitable[asyncio.BaseTransport]
+]
+
+log = logging.getLogger("coordsvc_client")
+
+
+def suspend_aware_ms() -> int:
+    """Return milliseconds of a clock that runs on while the machine sleeps, where there is one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    return time.monotonic_ns() // 1_000_000
+
+
+async def dial_tcp(
+    factory: Callable[[], asyncio.Protocol], host: str, port: int
+) -> asyncio.BaseTransport:
+    """Open a TCP connection; names are resolved now."""
+    transport, _ = await asyncio.get_running_loop().create_connection(factory, host, port)
+    return transport
+
+
+class Wire(asyncio.Protocol):
+    """One connection: hands over what happens to it, as long as it is the current one."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.transport: asyncio.Transport | None = None
+        self.gone = False
+        self.paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport. The link greets when it takes this connection into use."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over bytes."""
+        self._link.receive(self, data)
+
+    def pause_writing(self) -> None:
+        """Hold back: the socket's buffer is full."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.paused = False
+        self._link.poke()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hand over the end."""
+        del exc
+        self.gone = True
+        self._link.wire_lost(self)
+
+    def drop(self) -> None:
+        """Close at once; what is unsent is dropped."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Link:
+    """Keeps one conversation connected until it is closed."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        endpoints: Endpoints,
+        *,
+        clock: Callable[[], int] = suspend_aware_ms,
+        dial: Dial = dial_tcp,
+        prefer_leader: bool = True,
+    ) -> None:
+        self.conversation = conversation
+        self.clock = clock
+        self.address: Address | None = None
+        """Where the current connection goes."""
+        self._endpoints = endpoints
+        self._dial = dial
+        self._prefer_leader = prefer_leader
+        self._loop = asyncio.get_running_loop()
+        self._wire: Wire | None = None
+        self._next_wire: tuple[Wire, Address] | None = None
+        self._down = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._flush_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+        self._move_at = 0
+        self._moving: asyncio.Task[None] | None = None
+        self._runner = self._loop.create_task(self._run(), name="coordsvc-link")
+
+    async def close(self) -> None:
+        """Drop the connection and make no other."""
+        tasks = [task for task in (self._runner, self._moving) if task is not None]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def poke(self) -> None:
+        """Send what has been asked, at the end of this turn of the loop."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    # What happens to the connection.
+
+    def receive(self, wire: Wire, data: bytes) -> None:
+        """Take bytes of a connection."""
+        if wire is self._wire:
+            self.conversation.receive_data(data, self.clock())
+            self.poke()
+
+    def wire_lost(self, wire: Wire) -> None:
+        """Note that a connection has ended."""
+        if wire is self._wire:
+            self._down.set()
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        conversation, wire = self.conversation, self._wire
+        if wire is not None:
+            if conversation.farewell is not None:
+                self._down.set()
+            elif not wire.paused and wire.transport is not None:
+                data = conversation.data_to_send(self.clock())
+                if data:
+                    wire.transport.write(data)
+            if conversation.draining and conversation.is_idle:
+                self._quiet.set()
+            self._follow_leader()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        now = self.clock()
+        due = min(self.conversation.deadline(), now + WAKE_MS_MAX)
+        if self._timer is not None:
+            if self._timer_at <= due and self._timer_at > now:
+                return
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._loop.call_later(max(due - now, 1) / 1000, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.conversation.wake(self.clock())
+        self._flush()
+
+    # Connecting.
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                connected = await self._connect()
+                if connected is None:
+                    await asyncio.sleep(self._endpoints.failed() / 1000)
+                else:
+                    await self._serve(*connected)
+        finally:
+            if self._next_wire is not None:
+                self._next_wire[0].drop()
+
+    async def _connect(self) -> tuple[Wire, Address] | None:
+        """Return the connection prepared for a move, or a new one, or None if that failed."""
+        prepared, self._next_wire = self._next_wire, None
+        if prepared is not None and not prepared[0].gone:
+            return prepared
+        return await self._open(self._endpoints.next())
+
+    async def _open(self, address: Address) -> tuple[Wire, Address] | None:
+        wire = Wire(self)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self._dial(lambda: wire, address.host, address.port)
+        except (OSError, TimeoutError) as error:
+            log.debug("cannot connect to %s: %s", address, error)
+            return None
+        return wire, address
+
+    async def _serve(self, wire: Wire, address: Address) -> None:
+        """Use one connection until it ends."""
+        conversation = self.conversation
+        self._wire, self.address = wire, address
+        self._down.clear()
+        conversation.begin(self.clock())
+        self.poke()
+        if wire.gone:
+            self._down.set()
+        try:
+            await self._down.wait()
+        finally:
+            was_welcome, farewell = conversation.welcomed, conversation.farewell
+            self._wire = self.address = None
+            wire.drop()
+            conversation.end(self.clock())
+            self._set_timer()
+        if farewell is not None:
+            log.info("left %s: %s", address, farewell.text)
+        if was_welcome:
+            self._endpoints.succeeded()
+        if not was_welcome or farewell is not None:
+            await asyncio.sleep(self._endpoints.failed() / 1000)
+
+    # Following the leader.
+
+    def _follow_leader(self) -> None:
+        conversation = self.conversation
+        if (
+            not self._prefer_leader
+            or self._moving is not None
+            or not conversation.welcomed
+            or conversation.leader in ("", conversation.node)
+            or not conversation.leader_address
+            or self.clock() < self._move_at
+        ):
+            return
+        self._move_at = self.clock() + MOVE_PAUSE_MS
+        try:
+            address = parse_address(conversation.leader_address)
+        except ValueError:
+            log.warning("the leader's address is no address: %r", conversation.leader_address)
+            return
+        self._moving = self._loop.create_task(self._move(address), name="coordsvc-move")
+
+    async def _move(self, address: Address) -> None:
+        """Connect to the leader first; then leave the other server at a quiet moment."""
+        left = self._wire
+        try:
+            opened = await self._open(address)
+            if opened is None:
+                return
+            if left is None or self._wire is not left:
+                opened[0].drop()
+                return
+            self.conversation.draining = True
+            self._quiet.clear()
+            self.poke()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._quiet.wait()
+            self._next_wire = opened
+            self._move_at = 0
+            if self._wire is left:
+                self._down.set()
+        finally:
+            self._moving = None
