@@ -135,23 +135,20 @@ class Sealed:
 class Active:
     """The segment that takes records: gathers them, then writes and syncs them in one go."""
 
-    __slots__ = ("_file", "_pending", "_seed", "end", "last_index", "number", "synced")
+    __slots__ = ("_file", "_pending", "_seed", "end", "last_index", "number", "size", "synced")
 
     def __init__(self, file: File, *, salt: int, number: int, end: int, last_index: int) -> None:
         self._file = file
         self._seed = framing.seed_of(salt=salt, segment=number)
         self._pending: list[bytes] = []
         self.number = number
+        self.size = file.size()
+        """Of the file, in bytes. It never changes: room is asked for before a record is pushed."""
         self.end = end
         """Where the next record goes, counting those not written yet."""
         self.synced = end
         """Everything before this is durable. `synced <= end`; pending bytes fill the gap."""
         self.last_index = last_index
-
-    @property
-    def size(self) -> int:
-        """The size of the file in bytes."""
-        return self._file.size()
 
     def has_room(self, payload_bytes: int) -> bool:
         """Tell whether a record with such a payload fits."""

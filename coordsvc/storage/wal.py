@@ -16,6 +16,7 @@ from coordsvc.storage.spare import NAME as SPARE_NAME
 from coordsvc.storage.spare import Spare
 
 FIRST_SEGMENT_BYTES: Final = limits.MIB  # a new node starts at once
+_REFUSAL: Final = "the log failed before and takes nothing more"
 _GROWTH: Final = 4  # of each next segment, until segments have their full size
 
 
@@ -134,8 +135,13 @@ class WriteAheadLog:
 
     def sync(self) -> None:
         """Return when everything gathered so far is durable. Does nothing if that is nothing."""
-        with self._fatal_if_it_fails():
+        if self._failed:
+            raise DiskFailed(_REFUSAL)
+        try:
             self._active.write_and_sync()
+        except DiskFailed:
+            self._failed = True
+            raise
 
     def prepare_next(self) -> bool:
         """Do a small piece of preparing the next segment; return whether more is to do.
@@ -244,7 +250,7 @@ class WriteAheadLog:
     @contextmanager
     def _fatal_if_it_fails(self) -> Iterator[None]:
         if self._failed:
-            raise DiskFailed("the log failed before and takes nothing more")
+            raise DiskFailed(_REFUSAL)
         try:
             yield
         except DiskFailed:
