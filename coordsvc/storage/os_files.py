@@ -38,10 +38,12 @@ class OsFile:
 
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`."""
-        with _translated("write", self._place):
+        try:
             written = os.pwrite(self._descriptor, data, offset)
             while written < len(data):
                 written += os.pwrite(self._descriptor, data[written:], offset + written)
+        except OSError as error:
+            raise _refusal("write", self._place, error) from error
 
     def size(self) -> int:
         """Return the size of the file."""
@@ -72,8 +74,10 @@ class OsFile:
 
     def sync(self) -> None:
         """Return when everything written so far, and the size, is durable."""
-        with _translated("fdatasync", self._place, room_matters=False):
+        try:
             os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise _refusal("fdatasync", self._place, error, room_matters=False) from error
 
     def close(self) -> None:
         """Release the descriptor."""
@@ -133,14 +137,21 @@ class OsFiles:
 
 @contextmanager
 def _translated(what: str, place: str, *, room_matters: bool = True) -> Iterator[None]:
-    """Turn the system's refusals into DiskFull or DiskFailed.
-
-    A sync that reports a lack of room has lost data already: that is a failure like any other.
-    """
+    """Turn the system's refusals into ours. Too slow for what every sync does."""
     try:
         yield
     except OSError as error:
-        text = f"{what} of {place}: {error.strerror or error}"
-        if room_matters and error.errno in _NO_ROOM:
-            raise DiskFull(text) from error
-        raise DiskFailed(text) from error
+        raise _refusal(what, place, error, room_matters=room_matters) from error
+
+
+def _refusal(
+    what: str, place: str, error: OSError, *, room_matters: bool = True
+) -> DiskFailed | DiskFull:
+    """Return what to raise for a refusal of the system.
+
+    A sync that reports a lack of room has lost data already: that is a failure like any other.
+    """
+    text = f"{what} of {place}: {error.strerror or error}"
+    if room_matters and error.errno in _NO_ROOM:
+        return DiskFull(text)
+    return DiskFailed(text)
