@@ -45,7 +45,8 @@ class Candidate:
 
     def receive_reply(self, sender: NodeId, reply: VoteReply) -> None:
         """Count a vote of this campaign."""
-        if reply.pre == self._pre:
+        asked_for = self._core.term + (1 if self._pre and reply.granted else 0)
+        if reply.pre == self._pre and reply.term == asked_for:
             self._votes.setdefault(sender, reply.granted)
             self._decide()
             if not reply.pre and not reply.granted:

@@ -180,8 +180,7 @@ class Leader:
             progress.round = reply.round
             self._confirm_reads()
         if core.now - progress.sent_ms >= core.settings.heartbeat_ms:
-            progress.paused = False
-            progress.nudged = progress.match < core.log.last_index
+            progress.ask_again(core.log.last_index)
 
     def persisted(self) -> None:
         """Our own log grew on disk: only now does it count (thesis 10.2.1)."""

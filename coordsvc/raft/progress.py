@@ -104,6 +104,11 @@ class Progress:
             self.in_flight_bytes += size
             self.next = last + 1
 
+    def ask_again(self, last: Index) -> None:
+        """Doubt the appends on their way: the follower lives, but has not answered for long."""
+        self.paused = False
+        self.nudged = self.flow is Flow.REPLICATE and self.match < last
+
     def accepted(self, index: Index) -> bool:
         """Note that everything up to `index` is on its disk; tell whether that is news."""
         window = self.window

@@ -1,4 +1,4 @@
-"""Raft's golden scripts: tests/scripts/raft/*.txt. Each reads as a story and is checked word by word."""
+"""Raft's golden scripts, tests/scripts/raft/*.txt: each reads as a story, checked word by word."""
 
 from __future__ import annotations
 

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from coordsvc.base import limits
+from coordsvc.raft.messages import (
+    AppendReply,
+    AppendRequest,
+    Heartbeat,
+    HeartbeatReply,
+    SnapshotOffer,
+    TimeoutNow,
+)
+from coordsvc.raft.node import RaftNode, Refusal, Role
+from tests.scripts.raft_cluster import cluster_of
+from tests.scripts.raft_single import FIVE, LATE, ack, lead, node_of, sent, sync
+
+
+def leader(*terms: int, voters: tuple[str, ...] = ("n1", "n2", "n3")) -> RaftNode:
+    """Return n1 leading, its first entry committed and told to all."""
+    node = node_of(*terms, term=max(terms, default=0), voters=voters)
+    lead(node)
+    ack(node, *voters[1:])
+    node.ready()
+    return node
+
+
+def test_a_batch_goes_to_all_followers_as_one_and_the_same_request() -> None:
+    node = leader()
+    node.propose([b"a"], 0, LATE)
+    node.propose([b"b", b"c"], 0, LATE)
+    one, two = sent(node.ready(), AppendRequest)
+    assert one is two
+    assert [e.data for e in one.entries] == [b"a", b"b", b"c"]
+    assert not sent(node.ready(), AppendRequest)
+
+
+def test_stamps_never_go_back() -> None:
+    node = leader()
+    node.propose([b"a"], 500, LATE)
+    node.propose([b"b"], 400, LATE)
+    assert [e.stamp_ms for e in node.entries(2, 3)] == [500, 500]
+    assert node.last_stamp_ms == 500
+
+
+def test_appends_are_pipelined_up_to_the_window() -> None:
+    node = leader()
+    for _ in range(limits.APPENDS_IN_FLIGHT_MAX + 5):
+        node.propose([b"a"], 0, LATE)
+        node.ready()
+    assert node.peers()["n2"].in_flight == limits.APPENDS_IN_FLIGHT_MAX
+    ack(node, "n2", index=2)
+    (request,) = sent(node.ready(), AppendRequest)
+    assert len(request.entries) == 5
+
+
+def test_a_follower_far_behind_gets_bounded_appends() -> None:
+    node = leader()
+    node.propose([b"x" * (limits.APPEND_BYTES_MAX // 2)] * 5, 0, LATE)
+    for expected in (2, 2, 1, 0):
+        requests = sent(node.ready(), AppendRequest)
+        assert [len(r.entries) for r in requests] == [expected] * (2 if expected else 0)
+
+
+def test_the_commit_rides_on_the_next_append_and_goes_alone_when_idle() -> None:
+    node = leader()
+    node.propose([b"a"], 0, LATE)
+    sync(node, node.ready())
+    ack(node, "n2")
+    node.propose([b"b"], 0, LATE)
+    ready = node.ready()
+    assert [r.commit for r in sent(ready, AppendRequest)] == [2, 2]
+    assert not sent(ready, Heartbeat)
+    sync(node, ready)
+    ack(node, "n2", "n3")
+    assert sent(node.ready(), Heartbeat) == [Heartbeat(1, 3, 0)] * 2
+    assert not node.ready()
+
+
+def test_a_heartbeat_tells_a_follower_no_more_than_it_has() -> None:
+    node = leader()
+    node.propose([b"a"], 0, LATE)
+    sync(node, node.ready())
+    ack(node, "n2")
+    node.ready()
+    node.wake(LATE + 100)
+    beats = {to: m.commit for to, m in node.ready().send_now if type(m) is Heartbeat}
+    assert beats == {"n2": 2, "n3": 1}
+
+
+def test_an_answer_without_progress_makes_it_ask_what_was_lost() -> None:
+    node = leader()
+    node.propose([b"a"], 0, LATE)
+    node.ready()  # Lost on the way to n2.
+    node.step("n2", HeartbeatReply(1, 1), LATE + 99)
+    assert not sent(node.ready(), AppendRequest)
+    node.step("n2", HeartbeatReply(1, 1), LATE + 100)
+    (question,) = sent(node.ready(), AppendRequest)
+    assert (question.base_index, question.entries) == (2, [])
+    node.step("n2", AppendReply(1, False, 2, 1, 1), LATE + 101)
+    (again,) = sent(node.ready(), AppendRequest)
+    assert (again.base_index, len(again.entries)) == (1, 1)
+
+
+def test_a_probe_that_was_lost_is_repeated_with_its_entries() -> None:
+    node = node_of()
+    lead(node)  # Its first appends are lost.
+    node.step("n2", HeartbeatReply(1, 1), LATE + 100)
+    (again,) = sent(node.ready(), AppendRequest)
+    assert len(again.entries) == 1
+
+
+def test_strangers_and_impossible_answers_are_ignored() -> None:
+    node = leader()
+    node.propose([b"a"], 0, LATE)
+    before = node.peers()
+    node.step("n9", AppendReply(1, True, 2), LATE)
+    node.step("n9", HeartbeatReply(1, 1), LATE)
+    node.step("n2", AppendReply(1, True, 99), LATE)
+    node.step("n2", HeartbeatReply(1, 99), LATE)
+    assert node.peers() == before
+    assert node.commit == 1
+
+
+def test_a_lost_link_stops_appends_until_it_is_made_again() -> None:
+    node = leader()
+    node.link_lost("n2", LATE)
+    node.link_lost("n9", LATE)
+    node.propose([b"a"], 0, LATE)
+    assert {to for to, _ in node.ready().send_now} == {"n3"}
+    node.link_made("n2", LATE)
+    node.link_made("n9", LATE)
+    messages = node.ready().send_now
+    assert [(to, type(m)) for to, m in messages] == [("n2", Heartbeat), ("n2", AppendRequest)]
+
+
+def test_a_follower_behind_the_log_is_offered_the_newest_snapshot_once() -> None:
+    node = leader(1, 1)
+    meta = node.snapshot_meta(3)
+    node.compact(meta)
+    node.link_lost("n2", LATE)
+    node.step("n2", AppendReply(2, False, 3, 0, 0), LATE)
+    ready = node.ready()
+    assert (ready.snapshot_to, sent(ready, SnapshotOffer)) == (["n2"], [SnapshotOffer(2, meta)])
+    node.propose([b"a"], 0, LATE)
+    assert not node.ready().snapshot_to
+    node.snapshot_sent("n3", 3, True, LATE)  # n3 was sent none.
+    node.snapshot_sent("n2", 0, False, LATE)
+    assert not node.ready().snapshot_to
+    node.step("n2", HeartbeatReply(2, 1), LATE + 100)
+    assert node.ready().snapshot_to == ["n2"]
+    node.step("n2", AppendReply(2, True, 3), LATE + 101)
+    assert node.peers()["n2"].flow == "replicate"
+
+
+def test_one_round_of_heartbeats_serves_all_reads_that_wait() -> None:
+    node = leader()
+    for token in (1, 2, 3):
+        node.read(token, LATE)
+    (beat, _) = sent(node.ready(), Heartbeat)
+    node.read(4, LATE)
+    assert not sent(node.ready(), Heartbeat)
+    node.step("n3", HeartbeatReply(1, beat.round), LATE)
+    ready = node.ready()
+    assert ready.reads == [(1, 1), (2, 1), (3, 1)]
+    assert sent(ready, Heartbeat)[0].round == beat.round + 1
+
+
+def test_an_answer_to_an_older_round_confirms_no_newer_read() -> None:
+    node = leader()
+    node.read(1, LATE)
+    node.ready()
+    node.step("n2", HeartbeatReply(1, 1), LATE)
+    node.step("n3", HeartbeatReply(1, 1), LATE)
+    assert not node.ready().reads
+
+
+def test_a_round_that_was_lost_is_made_up_for_by_the_next_heartbeat() -> None:
+    node = leader()
+    node.read(1, LATE)
+    node.ready()
+    node.wake(LATE + 100)
+    (beat, _) = sent(node.ready(), Heartbeat)
+    node.step("n2", HeartbeatReply(1, beat.round), LATE + 101)
+    assert node.ready().reads == [(1, 1)]
+
+
+def test_a_handover_is_given_up_after_an_election_timeout() -> None:
+    node = leader()
+    assert node.transfer_to("n2", LATE)
+    assert node.handing_over
+    for now in range(LATE, LATE + 1_000, 100):
+        node.step("n3", HeartbeatReply(1, 1), now)
+        node.wake(now)
+    assert node.propose([b"a"], 0, LATE + 999) is None
+    assert node.deadline() == LATE + 1_000
+    node.wake(LATE + 1_000)
+    assert not node.handing_over
+    assert node.propose([b"a"], 0, LATE + 1_000)
+
+
+def test_a_handover_needs_a_voter_that_is_not_us_and_one_at_a_time() -> None:
+    node = leader()
+    assert not node.transfer_to("n1", LATE)
+    assert not node.transfer_to("n9", LATE)
+    assert node.transfer_to("n2", LATE)
+    assert not node.transfer_to("n3", LATE)
+    assert [to for to, m in node.ready().send_now if type(m) is TimeoutNow] == ["n2"]
+    outcome = node.propose_membership(voters=("n1",), learners=(), stamp_ms=0, now=LATE)
+    assert outcome is Refusal.HANDING_OVER
+
+
+def test_a_successor_whose_log_is_not_full_is_not_asked_yet() -> None:
+    node = leader()
+    node.propose([b"a", b"b"], 0, LATE)
+    node.transfer_to("n2", LATE)
+    ack(node, "n2", index=2)
+    assert not sent(node.ready(), TimeoutNow)
+
+
+def test_a_sole_voters_term_is_kept_back_until_it_is_on_disk() -> None:
+    cluster = cluster_of("n1", learners=("n2",))
+    node = cluster.members["n1"].node
+    node.wake(0)
+    ready = node.ready()
+    assert not ready.send_now
+    assert {type(m) for _, m in ready.send_after_sync} == {Heartbeat, AppendRequest}
+    assert node.commit == 0
+    sync(node, ready)
+    assert node.commit == 1
+    node.propose([b"a"], 0, LATE)
+    assert not node.ready().send_after_sync
+
+
+def test_a_sole_voter_reads_without_asking_anybody() -> None:
+    node = node_of(voters=("n1",))
+    node.wake(0)
+    sync(node, node.ready())
+    node.read(1, 0)
+    assert node.ready().reads == [(1, 1)]
+
+
+def test_progress_of_one_follower_alone_commits_nothing() -> None:
+    node = leader(voters=FIVE)
+    node.propose([b"a"], 0, LATE)
+    sync(node, node.ready())
+    ack(node, "n2")
+    assert (node.commit, node.role) == (1, Role.LEADER)
