@@ -16,6 +16,7 @@ from coordsvc.storage.snapshot_format import Checker, Encoder, SnapshotHead, ver
 
 _NAME: Final = re.compile(r"(\d{20})-(\d{20})\.snap")
 _TMP: Final = ".tmp"
+_SYNC_EVERY_BYTES: Final = 4 * limits.MIB  # or the last sync would hold up the log's for long
 _READ_BYTES: Final = limits.SNAPSHOT_CHUNK_BYTES
 
 
@@ -173,9 +174,18 @@ class SnapshotStore:
         return sum(each.size for each in self._kept)
 
     def begin(self, index: Index, term: Term, extra: bytes) -> SnapshotWriter:
-        """Start a snapshot of everything up to `index`, which has `term`."""
+        """Start a snapshot of everything up to `index`, which has `term`.
+
+        Raises:
+            DiskFull: there is no room; nothing of it stays.
+
+        """
         draft = _Draft(self._files, _name_of(index, term), ".write" + _TMP, self._add)
-        return SnapshotWriter(draft, SnapshotHead(index, term, extra))
+        try:
+            return SnapshotWriter(draft, SnapshotHead(index, term, extra))
+        except DiskFull:
+            draft.abort()
+            raise
 
     def receive(self, index: Index, term: Term) -> SnapshotReceiver:
         """Start to take the snapshot that a peer announced."""
@@ -242,11 +252,15 @@ class _Draft:
         if self._draft in self._files.names():
             self._files.remove(self._draft)
         self._file = self._files.open(self._draft, create=True)
+        self._synced = 0
         self.size = 0
 
     def write(self, data: bytes) -> None:
         self._file.write_at(self.size, data)
         self.size += len(data)
+        if self.size - self._synced >= _SYNC_EVERY_BYTES:
+            self._file.sync()
+            self._synced = self.size
 
     def commit(self, head: SnapshotHead) -> SnapshotFile:
         self._file.sync()

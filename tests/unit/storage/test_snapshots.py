@@ -86,6 +86,16 @@ def test_the_same_snapshot_again_replaces_the_first():
     assert chunks_of(store, again) == [b"new"]
 
 
+def test_a_long_snapshot_is_synced_on_the_way_so_that_the_log_never_waits_long():
+    files = disk()
+    store = SnapshotStore.open(files)
+    writer = store.begin(10, 1, b"")
+    before = files.syncs
+    for _ in range(9):
+        writer.write(bytes(limits.MIB))
+    assert files.syncs == before + 2
+
+
 def test_a_draft_is_no_snapshot():
     files = disk()
     store = SnapshotStore.open(files)
@@ -232,6 +242,13 @@ class TestReceiving:
 
 
 class TestFailures:
+    def test_a_full_disk_at_the_beginning_leaves_nothing(self):
+        files = disk()
+        files.capacity = 10
+        with pytest.raises(DiskFull):
+            SnapshotStore.open(files).begin(10, 1, b"")
+        assert files.names() == []
+
     def test_a_full_disk_stops_the_snapshot_only(self):
         files = disk()
         store = SnapshotStore.open(files)
