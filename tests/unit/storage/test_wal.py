@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from coordsvc.base.errors import CorruptData, DiskFailed, DiskFull
 from coordsvc.storage import segment
+from coordsvc.storage.os_files import OsFiles
 from coordsvc.storage.spare import NAME as SPARE
 from coordsvc.storage.wal import WriteAheadLog
 from tests.sim.disk import PowerLoss, SimFiles
@@ -281,6 +282,30 @@ class TestRollOver:
         log.sync()
         files.crash()
         assert entries_of(opened(files).recovered) == {11: (b"x", 0)}
+
+
+def test_the_log_lives_on_a_real_disk_too(tmp_path):
+    files = OsFiles(tmp_path)
+    log = opened(files)
+    log.save_state(b"term 3")
+    for index in range(1, 101):
+        log.append(index, index, payload_of(index))
+        log.sync()
+    log.append(90, 90, b"new")
+    log.drop_before(50)
+    while log.prepare_next():
+        pass
+    log.close()
+    log = opened(files)
+    assert log.recovered.state == b"term 3"
+    assert log.last_index == 90
+    assert entries_of(log.recovered)[90] == (b"new", 0)
+    assert entries_of(log.recovered)[50] == (payload_of(50), 0)
+    log.reset(500)
+    log.close()
+    log = opened(files)
+    assert (log.recovered.state, log.recovered.records, log.last_index) == (b"term 3", [], 500)
+    log.close()
 
 
 class TestTornTails:
