@@ -17,11 +17,12 @@ from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
 
 _MULTIPLIER: Final = 6364136223846793005  # Knuth's, of MMIX
 _MASK: Final = 2**64 - 1
+_SKIPPED: Final = 255  # where an applied entry has its code
 
 
 def fold_skipped(digest: int, index: Index, time_ms: Millis) -> int:
     """Return the digest after an entry that holds no command."""
-    return ((digest ^ index) * _MULTIPLIER + time_ms) & _MASK
+    return ((digest ^ index) * _MULTIPLIER + (time_ms << 8) + _SKIPPED) & _MASK
 
 
 def fold(digest: int, index: Index, time_ms: Millis, applied: Applied) -> int:
@@ -34,7 +35,7 @@ def fold(digest: int, index: Index, time_ms: Millis, applied: Applied) -> int:
         digest = (digest * 31 + content + (numbers << 8) + event.kind) & _MASK
     if applied.lock_changes or not applied.events:
         digest ^= _checksum_of_the_rest(applied)
-    return ((digest ^ index) * _MULTIPLIER + time_ms + applied.code) & _MASK
+    return ((digest ^ index) * _MULTIPLIER + (time_ms << 8) + applied.code) & _MASK
 
 
 def _checksum_of_the_rest(applied: Applied) -> int:

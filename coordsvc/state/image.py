@@ -151,7 +151,7 @@ def load(chunks: Iterable[bytes]) -> Parts:
     """
     try:
         return _Loader().load(_arrays(chunks))
-    except (ValueError, TypeError, KeyError, AssertionError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, LookupError, AssertionError, msgpack.UnpackException) as error:
         raise CorruptData(f"not an image of the state: {error!r}") from error
 
 

@@ -90,7 +90,7 @@ def cell():
     return Cell()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cell():
     return Cell
 
@@ -100,7 +100,7 @@ def read_image():
     return image_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def canonical():
     """Return the rows of a state in an order that does not depend on its dicts."""
 

@@ -1,0 +1,51 @@
+from coordsvc.base import limits
+from coordsvc.state.events import Event
+from coordsvc.state.history import History
+
+
+def event(revision, data=b""):
+    return Event(1, "/a", revision, (), data)
+
+
+def test_since_gives_what_came_after_a_revision():
+    history = History()
+    for revision in (2, 4, 4, 9):
+        history.append(event(revision))
+    assert [e.revision for e in history.since(0)] == [2, 4, 4, 9]
+    assert [e.revision for e in history.since(3)] == [4, 4, 9]
+    assert [e.revision for e in history.since(4)] == [9]
+    assert history.since(100) == []
+
+
+def test_beyond_the_bound_the_oldest_go_and_it_says_so(monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY_EVENTS_MAX", 16)
+    history = History()
+    for revision in range(1, 18):
+        history.append(event(revision))
+    assert len(history.events) == 14
+    assert history.compacted == 3
+    assert history.since(2) is None
+    assert [e.revision for e in history.since(3)] == list(range(4, 18))
+
+
+def test_the_bytes_of_data_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY_BYTES_MAX", 80)
+    history = History()
+    for revision in range(1, 9):
+        history.append(event(revision, b"x" * 10))
+    assert history.compacted == 0
+    history.append(event(9, None))
+    history.append(event(10, b"x"))
+    assert history.compacted == 2
+    history.append(event(11, b"x" * 100))
+    assert (history.events, history.compacted) == ([], 11)
+
+
+def test_a_revision_cut_in_two_is_compacted(monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY_EVENTS_MAX", 8)
+    history = History()
+    for revision in (1, 2, 2, 2, 3, 4, 5, 6, 7):
+        history.append(event(revision))
+    assert history.compacted == 2
+    assert history.since(1) is None
+    assert [e.revision for e in history.since(2)] == [3, 4, 5, 6, 7]
