@@ -175,10 +175,9 @@ class Core:
         Either somebody else wins, and we hear of it at once, or the vote is split, and waiting
         long only keeps the cluster without a leader.
         """
-        if self.role is not Role.LEADER:
-            patience = self.settings.election_ms
-            soon = self.now + self.chance.randrange(patience // 10, patience // 2)
-            self.election_deadline = min(self.election_deadline, soon)
+        patience = self.settings.election_ms
+        soon = self.now + self.chance.randrange(patience // 10, patience // 2)
+        self.election_deadline = min(self.election_deadline, soon)
 
     def leader_spoke(self) -> None:
         """Note a sign of the leader's life."""

@@ -86,6 +86,11 @@ class RaftNode:
         return self._core.term
 
     @property
+    def vote(self) -> NodeId | None:
+        """Whom this node voted for in this term."""
+        return self._core.vote
+
+    @property
     def leader(self) -> NodeId | None:
         """Who leads this term, as far as is known here."""
         return self._core.leader

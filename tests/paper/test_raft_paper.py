@@ -237,6 +237,16 @@ def test_3_6_2_an_entry_of_an_earlier_term_does_not_commit_by_counting() -> None
     assert node.commit == 3
 
 
+def test_3_6_2_nor_when_one_follower_already_has_the_new_terms_entry() -> None:
+    node = node_of(1, 2, term=3, voters=FIVE)
+    lead(node)
+    ack(node, "n3", index=2)
+    ack(node, "n2", index=3)  # Three of five have entry 2, two have entry 3.
+    assert node.commit == 0
+    ack(node, "n3", index=3)
+    assert node.commit == 3
+
+
 def test_3_4_a_new_leader_begins_its_term_with_an_entry() -> None:
     node = node_of(1, term=1)
     lead(node)

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from coordsvc.base import limits
 from coordsvc.raft.messages import (
+    COMMAND,
     AppendReply,
     AppendRequest,
+    Entry,
     Heartbeat,
     HeartbeatReply,
     SnapshotOffer,
     TimeoutNow,
+    VoteReply,
 )
-from coordsvc.raft.node import RaftNode, Refusal, Role
+from coordsvc.raft.node import RaftNode, RaftSettings, Refusal, Role
 from tests.scripts.raft_cluster import cluster_of
 from tests.scripts.raft_single import FIVE, LATE, ack, lead, node_of, sent, sync
 
@@ -244,3 +247,31 @@ def test_progress_of_one_follower_alone_commits_nothing() -> None:
     sync(node, node.ready())
     ack(node, "n2")
     assert (node.commit, node.role) == (1, Role.LEADER)
+
+
+def test_before_its_term_is_committed_a_confirmed_round_is_no_lease() -> None:
+    node = node_of(settings=RaftSettings(lease_reads=True))
+    lead(node)
+    node.step("n2", HeartbeatReply(1, 1), LATE)
+    assert node.leader_lease_until() == 0
+    ack(node, "n2")
+    assert node.leader_lease_until() == LATE + 900
+
+
+def test_a_write_from_before_its_term_commits_nothing() -> None:
+    node = node_of(term=1)
+    append = AppendRequest(1, 0, 0, 0, [Entry(1, COMMAND, 0, b"a")])
+    node.step("n2", append, 0)
+    before = node.ready()  # Still on its way to the disk when n1 wins.
+    lead_unsynced = [VoteReply(2, True, True), VoteReply(2, False, True)]
+    node.wake(LATE)
+    for reply in lead_unsynced:
+        node.step("n2", reply, LATE)
+    assert node.role is Role.LEADER
+    ready = node.ready()
+    ack(node, "n2", index=1)
+    sync(node, before)
+    assert node.commit == 0
+    ack(node, "n2")
+    sync(node, ready)
+    assert node.commit == 2

@@ -26,6 +26,10 @@ def test_who_does_not_lead_takes_nothing() -> None:
     assert node.ready().reads_failed == [5]
 
 
+def test_the_vote_can_be_seen() -> None:
+    assert node_of(term=3, vote="n2").vote == "n2"
+
+
 def test_no_commands_are_no_proposal() -> None:
     node = node_of()
     lead(node)
