@@ -11,6 +11,7 @@ import gc
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgpack
 
@@ -113,8 +114,8 @@ def run_hot() -> None:
 
 
 def memory_kib() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize() // 1024
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 1024
 
 
 def run_large(count: int) -> None:
@@ -128,9 +129,8 @@ def run_large(count: int) -> None:
         serial += 1
         path = f"/app{n % (count // 1000):05d}/node{n:07d}"
         machine.apply(machine.revision + 1, STAMP_MS + n, create(serial, path))
-    print(
-        f"memory of {count} nodes of 100 bytes: {(memory_kib() - before) * 1024 / count:.0f} bytes each"
-    )
+    each = (memory_kib() - before) * 1024 / count
+    print(f"memory of {count} nodes of 100 bytes: {each:.0f} bytes each")
     value = b"y" * 100
     measure(
         "set, random node of all",
@@ -161,8 +161,9 @@ def run_large(count: int) -> None:
         chunks.append(chunk)
     slices.sort()
     print(
-        f"snapshot: {sum(slices):.2f} s in {len(slices)} slices, p50 {slices[len(slices) // 2] * 1e3:.2f} ms, "
-        f"max {slices[-1] * 1e3:.2f} ms, {sum(map(len, chunks)) / 1e6:.0f} MB"
+        f"snapshot: {sum(slices):.2f} s in {len(slices)} slices, "
+        f"p50 {slices[len(slices) // 2] * 1e3:.2f} ms, max {slices[-1] * 1e3:.2f} ms, "
+        f"{sum(map(len, chunks)) / 1e6:.0f} MB"
     )
     began = time.perf_counter()
     restored = StateMachine.restore(chunks)

@@ -166,9 +166,12 @@ def damaged(rows):
 def test_a_damaged_image_is_refused_in_every_way(cell):
     furnish(cell)
     for name, rows in damaged(rows_of(cell.image())):
-        with pytest.raises(CorruptData):
-            StateMachine.restore([msgpack.packb(row) for row in rows])
-            pytest.fail(name)
+        chunks = [msgpack.packb(row) for row in rows]
+        try:
+            StateMachine.restore(chunks)
+        except CorruptData:
+            continue
+        pytest.fail(name)
     with pytest.raises(CorruptData):
         StateMachine.restore([b"\xc1"])
 

@@ -204,7 +204,9 @@ def test_a_busy_life_keeps_the_tables_in_step(seed):
             for request in (*lock.holders, *lock.queue)
         }
         assert all(path in nodes for path in machine.locks.by_path)
-        assert all(l.holders or l.queue or l.free_at_ms for l in machine.locks.by_path.values())
+        assert all(
+            lock.holders or lock.queue or lock.free_at_ms for lock in machine.locks.by_path.values()
+        )
     assert {
         codes.OK,
         codes.NO_NODE,
