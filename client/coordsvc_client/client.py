@@ -235,6 +235,8 @@ class TreeClient:
         except asyncio.CancelledError:
             requests.withdraw(request)
             raise
+        if code == codes.STOPPING and self._closed:
+            raise Closed("the client has been closed", path=path)
         if code != codes.OK:
             raise error_for(code, value, path=path)
         return revision, value

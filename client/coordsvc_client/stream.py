@@ -32,6 +32,8 @@ class _Buffer:
         self.fault: CoordError | None = None
         self.watch: Watch | None = None
         self.waiter: asyncio.Future[None] | None = None
+        self.settled = asyncio.Event()
+        """Set once a server has taken the watch up, or it has failed."""
 
     def start(self, *, since: int, resync: bool) -> None:
         """Set the watch up."""
@@ -44,6 +46,7 @@ class _Buffer:
             fail=self.fail,
         )
         self.watch.resync = resync
+        self.watch.on_start = self.settled.set
         self.link.conversation.watches.add(self.watch)
         self.link.poke()
 
@@ -79,6 +82,8 @@ class _Buffer:
 
     def wake(self) -> None:
         """Let the consumer look again."""
+        if self.fault is not None:
+            self.settled.set()
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
@@ -133,7 +138,10 @@ class WatchStream:
         return len(self._buffer.events)
 
     async def __aenter__(self) -> Self:
-        """Return the stream itself."""
+        """Wait until a server has taken the watch up: no change after that is missed."""
+        await self._buffer.settled.wait()
+        if self._buffer.fault is not None:
+            raise self._buffer.fault
         return self
 
     async def __aexit__(

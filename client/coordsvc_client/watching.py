@@ -30,6 +30,7 @@ class Watch:
         "fail",
         "id",
         "mode",
+        "on_start",
         "path",
         "resync",
         "since",
@@ -57,6 +58,8 @@ class Watch:
         self.id = 0
         """The serial of the request that last set it up; 0 while it is not set up."""
         self.established = False
+        self.on_start: Callable[[], None] | None = None
+        """Called when the server has taken it up: changes from now on are delivered."""
         self.resync = False
         """A cut in the history is still to be told."""
         # One revision can have several events, and the connection can break between them. So the
@@ -82,6 +85,8 @@ class Watch:
         self._shown_base = shown
         self.since = max(self.since, revision)
         self._tell_resync(self.since)
+        if self.on_start is not None:
+            self.on_start()
 
     def receive(
         self, kind: int, path: str, revision: int, stat: list[int] | None, data: bytes | None
