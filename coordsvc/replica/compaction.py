@@ -20,15 +20,22 @@ class CompactionSettings:
 class Compaction:
     """Counts what has been logged since the last snapshot."""
 
-    __slots__ = ("_bytes", "_not_before", "_settings", "last", "running")
+    __slots__ = ("_asked", "_bytes", "_not_before", "_settings", "failures", "last", "running")
 
     def __init__(self, settings: CompactionSettings, last: Index) -> None:
         self._settings = settings
+        self._asked = False
         self._bytes = 0
         self._not_before: Millis = 0
         self.last = last
         """Index of the latest snapshot."""
         self.running = False
+        self.failures = 0
+        """How many could not be written."""
+
+    def ask(self) -> None:
+        """Have a snapshot started, if there is anything that the latest one does not hold."""
+        self._asked = True
 
     def logged(self, size: int) -> None:
         """Take note of bytes appended to the log."""
@@ -38,11 +45,16 @@ class Compaction:
         """Tell whether a snapshot of the state at `applied` should be started."""
         if self.running or now < self._not_before or applied <= self.last:
             return False
-        return applied - self.last >= self._settings.entries or self._bytes >= self._settings.bytes
+        return (
+            self._asked
+            or applied - self.last >= self._settings.entries
+            or self._bytes >= self._settings.bytes
+        )
 
     def started(self) -> None:
         """A snapshot is being written."""
         self.running = True
+        self._asked = False
         self._bytes = 0
 
     def taken(self, index: Index) -> Index:
@@ -54,4 +66,5 @@ class Compaction:
     def failed(self, now: Millis) -> None:
         """It could not be written; try again later, not at once."""
         self.running = False
+        self.failures += 1
         self._not_before = now + self._settings.retry_ms

@@ -14,7 +14,7 @@ from coordsvc.base.ids import Millis, SessionId
 class Liveness:
     """Deadlines of all sessions, on the leader's monotonic clock."""
 
-    __slots__ = ("_heap", "_heard", "_timeouts", "lapsed")
+    __slots__ = ("_heap", "_heard", "_timeouts", "lapsed", "lapsed_total")
 
     def __init__(self) -> None:
         self._timeouts: dict[SessionId, Millis] = {}
@@ -24,6 +24,8 @@ class Liveness:
         self._heap: list[tuple[Millis, SessionId]] = []
         self.lapsed: dict[SessionId, None] = {}
         """Sessions whose expiry was proposed and has not been applied yet."""
+        self.lapsed_total = 0
+        """How many have lapsed while this replica led."""
 
     def lead(self, timeouts: dict[SessionId, Millis], now: Millis) -> None:
         """Start as the new leader: every session was heard from just now."""
@@ -69,6 +71,7 @@ class Liveness:
             until = self._heard[session] + timeout
             if until <= now:
                 self.lapsed[session] = None
+                self.lapsed_total += 1
                 over.append(session)
             else:
                 heapq.heappush(heap, (until, session))

@@ -92,6 +92,8 @@ class Replica:
         compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
         self.snapshots = SnapshotTraffic(self.raft, compaction)
         self.stopping = False
+        self.leader_changes = 0
+        """How often this replica has learnt of a new leader."""
         self._chance = chance
         self._log = log
         self._commit: Index = recovered.raft.snapshot.index
@@ -474,6 +476,7 @@ class Replica:
     def _on_leadership(self, now: Millis) -> None:
         leader, term = self.raft.leader, self.raft.term
         if leader is not None:
+            self.leader_changes += 1
             self._leader_known_at = now
         if leader == self.node:
             sessions = self.machine.sessions.by_id

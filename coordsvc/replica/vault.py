@@ -11,7 +11,13 @@ from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.replica.codec import decode_meta, encode_meta
 from coordsvc.replica.effects import ReadSnapshot, StoreChunk
 from coordsvc.state.machine import StateMachine
-from coordsvc.storage.snapshots import SnapshotReceiver, SnapshotStore, SnapshotWriter
+from coordsvc.storage.snapshots import (
+    SnapshotFile,
+    SnapshotReader,
+    SnapshotReceiver,
+    SnapshotStore,
+    SnapshotWriter,
+)
 
 
 class SnapshotGoneError(Exception):
@@ -39,6 +45,18 @@ class Vault:
             return decode_meta(file.extra), StateMachine.restore(reader.chunks())
         finally:
             reader.close()
+
+    def open_latest(self) -> tuple[SnapshotFile, SnapshotReader]:
+        """Open the newest good snapshot for a backup; the caller closes the reader.
+
+        Raises:
+            SnapshotGoneError: there is none.
+
+        """
+        file = self._store.latest()
+        if file is None:
+            raise SnapshotGoneError("there is no snapshot")
+        return file, self._store.open_file(file)
 
     def read(self, wanted: ReadSnapshot) -> tuple[SnapshotMeta, int, bytes]:
         """Return (what the file stands for, its size, a piece of it).

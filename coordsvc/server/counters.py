@@ -40,9 +40,8 @@ class Counters:
     """Everything one server counts."""
 
     __slots__ = (
-        "bytes_in", "bytes_out", "client_connections", "client_connections_total", "frames_bad",
-        "leader_changes", "loop_lag_max_ms", "snapshot_bytes", "snapshot_seconds",
-        "snapshots_taken", "sync_seconds",
+        "bytes_in", "bytes_out", "client_connections", "client_connections_total", "loop_lag",
+        "snapshot_bytes", "snapshot_seconds", "snapshots_taken", "sync_seconds",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,9 +53,7 @@ class Counters:
         self.client_connections_total = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.frames_bad = 0
-        self.leader_changes = 0
-        self.loop_lag_max_ms: Millis = 0
+        self.loop_lag = Histogram()
 
     def synced(self, seconds: float) -> None:
         """One sync of the log took so long."""
@@ -70,4 +67,4 @@ class Counters:
 
     def loop_late(self, late_ms: Millis) -> None:
         """The event loop ran a timer so late."""
-        self.loop_lag_max_ms = max(self.loop_lag_max_ms, late_ms)
+        self.loop_lag.observe(late_ms / 1000)

@@ -41,6 +41,8 @@ class LogThread:
         self._failed = failed
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._stop = threading.Event()
+        self.busy_since: float | None = None
+        """Since when (time.monotonic) the present batch is being written; None: idle."""
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -74,11 +76,13 @@ class LogThread:
             if jobs.empty():
                 break
             job = jobs.get()
+        self.busy_since = time.monotonic()
         writes = self._carry_out(batch)
         if writes:
             started = time.perf_counter()
             self._wal.sync()
             self._written(writes, time.perf_counter() - started)
+        self.busy_since = None
         while jobs.empty() and not self._stop.is_set() and self._prepare():
             pass
         return job is not None

@@ -12,18 +12,21 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFull, Fatal
-from coordsvc.base.ids import Millis, NodeId
+from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFull, Fatal, Refused
+from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.ports import Logger
+from coordsvc.base.vocabulary import codes
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Replica
 from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.server.counters import Counters
 from coordsvc.server.disk import LogThread
+from coordsvc.storage.snapshots import SnapshotFile, SnapshotReader
 from coordsvc.storage.wal import WriteAheadLog
 
 SNAPSHOT_PAUSE_S = 0.002  # between slices of a snapshot, so that requests come in between
+BACKUP_POLL_S = 0.02  # how often to look whether the snapshot for a backup is there
 
 
 def monotonic_ms() -> Millis:
@@ -135,6 +138,12 @@ class Driver:
 
     # ------------------------------------------------------------------ disk
 
+    @property
+    def log_busy_s(self) -> float:
+        """For how long the log has been at the present batch; 0 if it is idle."""
+        since = self._disk.busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
     def _on_written(self, count: int, seconds: float) -> None:
         self.counters.synced(seconds)
         now = monotonic_ms()
@@ -182,6 +191,24 @@ class Driver:
         self._log.info("snapshot taken", index=job.meta.index, bytes=file.size)
         self.replica.snapshot_taken(job.meta)
         self.schedule()
+
+    async def backup(self, revision: Index) -> tuple[SnapshotFile, SnapshotReader]:
+        """Return a snapshot of at least `revision`; take one if there is none yet.
+
+        Raises:
+            Refused: there is no room for it.
+
+        """
+        compaction = self.replica.snapshots.compaction
+        failures = compaction.failures
+        while compaction.last < revision:
+            if compaction.failures > failures:
+                raise Refused(codes.DISK_FULL, "there is no room for a snapshot on this node")
+            if not compaction.running:
+                compaction.ask()
+                self.schedule()
+            await asyncio.sleep(BACKUP_POLL_S)
+        return await self._loop.run_in_executor(self._snapshots, self._vault.open_latest)
 
     async def _read_snapshot(self, wanted: ReadSnapshot) -> None:
         now = monotonic_ms

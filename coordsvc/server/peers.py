@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Final, cast
 
 from coordsvc.base import limits
@@ -22,6 +23,9 @@ from coordsvc.server.driver import Driver, monotonic_ms
 DIAL_PAUSE_S_MIN: Final = 0.02
 DIAL_PAUSE_S_MAX: Final = 1.0
 DIAL_TIMEOUT_S: Final = 3.0
+# struct tcp_info of <linux/tcp.h>: eight bytes, then 32-bit numbers, of which tcpi_rtt is the 16th.
+_TCP_INFO_BYTES: Final = 104
+_TCP_INFO_RTT: Final = struct.Struct("=68xI")
 UNSENT_BYTES_MAX: Final = 4 * limits.PEER_FRAME_BYTES_MAX
 """A link with more than this unsent is broken off: the other side does not read."""
 
@@ -71,6 +75,11 @@ class PeerLinks:
             link = self.links.get(peer)
             if link is not None:
                 link.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def round_trip_s(self, peer: NodeId) -> float | None:
+        """Return how long a round trip to `peer` takes; None if there is none, or nobody knows."""
+        link = self.links.get(peer)
+        return None if link is None else link.round_trip_s()
 
     async def close(self) -> None:
         """Stop dialling and accepting, and close all links."""
@@ -184,6 +193,21 @@ class PeerSocket(asyncio.Protocol):
         """Send bytes."""
         if self._transport is not None:
             self._transport.write(data)
+
+    def round_trip_s(self) -> float | None:
+        """Return how long a round trip takes, as the kernel knows; None if it does not tell."""
+        if self._transport is None:
+            return None
+        sock = self._transport.get_extra_info("socket")
+        option: int | None = getattr(socket, "TCP_INFO", None)  # Linux
+        if sock is None or option is None:
+            return None
+        try:
+            info: bytes = sock.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO_BYTES)
+        except OSError:
+            return None
+        (micros,) = _TCP_INFO_RTT.unpack_from(info)
+        return float(micros) / 1e6
 
     def close(self) -> None:
         """Close the link."""
