@@ -1,0 +1,160 @@
+"""A real cluster for tests: node processes on free loopback ports, ended by their own pids."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coordsvc.cli.localcluster import HOST, RUNNING, STOPPED, LocalNode, NodePlan
+
+READY_S = 20.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+class Cluster:
+    """Nodes n1, n2, ... in folders below `folder`. Use as a context manager, with or without async."""
+
+    def __init__(self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = ()) -> None:
+        ports = iter(free_ports(3 * nodes))
+        self.folder = folder
+        self.plans = [
+            NodePlan(f"n{i + 1}", folder / f"n{i + 1}", next(ports), next(ports), next(ports))
+            for i in range(nodes)
+        ]
+        members = ",".join(
+            f"{p.name}={HOST}:{p.peer_port}/{p.client_port}/{p.http_port}" for p in self.plans
+        )
+        self.nodes = {
+            p.name: LocalNode(
+                p,
+                [
+                    *("--node", p.name, "--data-dir", str(p.folder), "--cluster", "test"),
+                    *("--client-address", p.client_address),
+                    *("--peer-address", f"{HOST}:{p.peer_port}"),
+                    *("--http-address", p.http_address),
+                    *("--members", members, "--log-format", "json", *options),
+                ],
+            )
+            for p in self.plans
+        }
+
+    @property
+    def endpoints(self) -> str:
+        """Where clients connect, as a URL of the client library."""
+        return "coord://" + ",".join(plan.client_address for plan in self.plans)
+
+    def start(self) -> None:
+        """Start every node and wait until one leads."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for node in self.nodes.values():
+            node.start()
+        self.leader()
+
+    def stop(self) -> None:
+        """End every node."""
+        for node in self.nodes.values():
+            node.send(signal.SIGTERM)
+            node.send(signal.SIGCONT)
+        until = time.monotonic() + 5
+        for node in self.nodes.values():
+            node.wait(until)
+            node.state = STOPPED
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def http(self, name: str, path: str, *, method: str = "GET", body: object = None) -> object:
+        """Return the JSON answer of one node; None if it does not answer."""
+        plan = self.nodes[name].plan
+        connection = http.client.HTTPConnection(HOST, plan.http_port, timeout=2)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"content-type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        finally:
+            connection.close()
+
+    def leader(self) -> str:
+        """Wait until the running nodes agree on a running leader; return its name."""
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until:
+            running = [name for name, node in self.nodes.items() if node.state == RUNNING]
+            views = [self.http(name, "/v1/cluster") for name in running]
+            leaders = {view.get("leader") for view in views if isinstance(view, dict)}
+            if len(leaders) == 1 and None not in views:
+                (leader,) = leaders
+                if leader in running:
+                    return str(leader)
+            time.sleep(0.05)
+        raise AssertionError(f"no leader within {READY_S} s:\n{self.logs()}")
+
+    async def wait_leader(self) -> str:
+        """Await what `leader` waits for."""
+        return await asyncio.to_thread(self.leader)
+
+    def kill(self, name: str) -> None:
+        """End a node as a crash would."""
+        node = self.nodes[name]
+        node.send(signal.SIGKILL)
+        node.wait(time.monotonic() + 5)
+        node.state = STOPPED
+
+    def restart(self, name: str) -> None:
+        """Start a node that was killed or stopped."""
+        self.nodes[name].start()
+
+    def pause(self, name: str) -> None:
+        """Stop a node's process without ending it."""
+        self.nodes[name].send(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused node go on."""
+        self.nodes[name].send(signal.SIGCONT)
+
+    def terminate(self, name: str) -> int:
+        """Ask a node to end; return its exit code."""
+        node = self.nodes[name]
+        node.send(signal.SIGTERM)
+        node.wait(time.monotonic() + 10)
+        node.state = STOPPED
+        process = node._process
+        assert process is not None
+        return process.returncode
+
+    def logs(self) -> str:
+        """Return the last lines every node logged."""
+        return "\n".join(
+            f"--- {plan.name}\n" + "\n".join(plan.log_path.read_text().splitlines()[-15:])
+            for plan in self.plans
+            if plan.log_path.exists()
+        )
