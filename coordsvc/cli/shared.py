@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from coordsvc.cli import exits
 from coordsvc.cli.lazy import LazyGroup
@@ -106,9 +107,15 @@ def _http_beside(endpoint: str) -> str:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    """Remember the value of a shared option, unless it was left out here."""
-    if value is not None and parameter.name is not None:
-        context.meta[_KEY + parameter.name] = value
+    """Remember the value of a shared option, unless it was left out here.
+
+    A variable is seen at both places of the option; it must not overrule a flag at the first.
+    """
+    assert parameter.name is not None, "every shared option has a name"
+    key = _KEY + parameter.name
+    from_flag = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    if value is not None and (from_flag or key not in context.meta):
+        context.meta[key] = value
 
 
 def parameters() -> list[click.Parameter]:
