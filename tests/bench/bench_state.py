@@ -174,6 +174,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--nodes", type=int, default=0)
     options = parser.parse_args()
+    gc.freeze()
+    gc.set_threshold(50_000)  # as the server does
     run_hot()
     if options.nodes:
         run_large(options.nodes)
