@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -74,6 +74,8 @@ class Settings:
     log_level: str
     log_format: str
     insecure: bool
+    admin_token: str = field(default="", repr=False)
+    """What changes over HTTP must carry; empty: no token, only members' machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,7 @@ class _Reader:
             log_level=self.take(options.LOG_LEVEL),
             log_format=self.take(options.LOG_FORMAT),
             insecure=self.take(options.INSECURE),
+            admin_token=self.take(options.ADMIN_TOKEN_FILE),
         )
 
 

@@ -98,8 +98,12 @@ class Driver:
         now = monotonic_ms()
         try:
             effects = self.replica.take_effects(now, wall_ms())
-            self._carry_out(effects)
-            self.flush_clients()
+            if effects.writes:  # what others must do meanwhile goes first, else our answers
+                self._carry_out(effects)
+                self.flush_clients()
+            else:
+                self.flush_clients()
+                self._carry_out(effects)
         except (CoordsvcError, AssertionError) as error:
             self._fail(error)
             return

@@ -19,6 +19,7 @@ from coordsvc.server.addresses import NODE_NAME, Address, Member, address_of, me
 T_co = TypeVar("T_co", covariant=True)
 
 VARIABLE_PREFIX: Final = "COORDSVC_"
+SECRET_LENGTH_MIN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,19 @@ def _parse_folder(text: str) -> Path:
     if not text:
         raise ValueError("no path")
     return Path(text).expanduser()
+
+
+def _parse_secret(text: str) -> str:
+    """Return what the file named `text` holds; the secret itself is in no setting."""
+    if not text:
+        return ""
+    try:
+        secret = Path(text).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    if len(secret) < SECRET_LENGTH_MIN or not secret.isascii() or not secret.isprintable():
+        raise ValueError("its content is too short, or not printable ASCII")
+    return secret
 
 
 def _parse_number(text: str, *, least: int, most: int) -> int:
@@ -135,6 +149,9 @@ _REACHED_AT: Final = Kind(
     "HOST:PORT", "host:port or [ipv6]:port, or nothing", _parse_optional_address
 )
 _FOLDER: Final = Kind("FOLDER", "a path", _parse_folder)
+_SECRET: Final = Kind(
+    "FILE", "a file that holds 16 or more printable characters, or nothing", _parse_secret
+)
 _SWITCHED: Final = Kind("BOOL", "true or false", _parse_switch, is_switch=True)
 _MEMBERS: Final[Kind[tuple[Member, ...]]] = Kind(
     "LIST",
@@ -175,6 +192,13 @@ ADVERTISE_HTTP: Final = Option(
     _REACHED_AT,
     "",
     "Where people reach its HTTP; by default as its entry in members says.",
+)
+ADMIN_TOKEN_FILE: Final = Option(
+    "admin-token-file",
+    _SECRET,
+    "",
+    "File with the token that changes over HTTP must carry; the same on every node. "
+    "Without it they are taken from the members' machines only.",
 )
 MEMBERS: Final = Option(
     "members",
@@ -267,6 +291,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ADVERTISE_CLIENT,
     ADVERTISE_PEER,
     ADVERTISE_HTTP,
+    ADMIN_TOKEN_FILE,
     MEMBERS,
     HEARTBEAT_MS,
     ELECTION_MS,
