@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
@@ -27,6 +28,9 @@ from coordsvc.raft.quorum import Verdict
 from coordsvc.raft.reads import ReadRounds
 from coordsvc.raft.ready import Proposed
 
+PROMPT_MS: Final = 1_000
+"""How long after a hint that clients of a follower wait it is told of each commit at once."""
+
 
 @record
 class Handover:
@@ -50,6 +54,8 @@ class Leader:
         self._term_durable = False
         """That we entered this term is on disk. It always is if others voted for us."""
         self._heartbeat_at: Millis = 0
+        self._news_at: Millis = 0
+        """When to tell those who do not know it of the commit; 0: everybody knows."""
         self._reads = ReadRounds()
         self.handlers: Handlers = {
             **handles(AppendReply, self.receive_append_reply),
@@ -81,8 +87,10 @@ class Leader:
 
     def deadline(self) -> Millis:
         """Return when the next heartbeat is due, or the handover is over."""
-        handover = self.handover
-        return min(self._heartbeat_at, handover.until) if handover else self._heartbeat_at
+        due = self._heartbeat_at
+        if self.handover:
+            due = min(due, self.handover.until)
+        return min(due, self._news_at) if self._news_at else due
 
     def wake(self) -> None:
         """Send heartbeats; step down if no quorum answered for long (thesis 6.2)."""
@@ -198,6 +206,7 @@ class Leader:
         index = core.members.quorum.reached(matches)
         if index > core.commit and index >= self._term_index:
             core.commit_to(index)
+            self._news_at = self._news_at or core.now + core.settings.commit_news_ms
             if core.members.index <= index:
                 self._maybe_go_on_changing()
 
@@ -259,6 +268,12 @@ class Leader:
         sure = 100 - core.settings.lease_drift_percent
         return confirmed_ms + core.settings.election_ms * sure // 100
 
+    def hasten(self, peer: NodeId) -> None:
+        """Tell this follower of commits at once, for a while."""
+        progress = self.followers.get(peer)
+        if progress is not None:
+            progress.prompt_until_ms = self._core.now + PROMPT_MS
+
     # Links and snapshots.
 
     def link_lost(self, peer: NodeId) -> None:
@@ -311,11 +326,18 @@ class Leader:
             self._beat()
         made: dict[Index, AppendRequest] = {}
         last = core.log.last_index
+        news_due = core.now >= self._news_at
+        untold = False
         for peer, progress in self.followers.items():
             if self._wants_append(progress, last):
                 self._send_append(peer, progress, made)
             elif progress.commit_told < core.commit and progress.commit_told < progress.match:
-                self._send_heartbeat(peer, progress, silent=True)
+                if news_due or core.now < progress.prompt_until_ms:
+                    self._send_heartbeat(peer, progress, silent=True)
+                else:
+                    untold = True
+        if not untold:
+            self._news_at = 0
 
     def _wants_append(self, progress: Progress, last: Index) -> bool:
         if progress.flow is Flow.REPLICATE:

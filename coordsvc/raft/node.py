@@ -248,6 +248,11 @@ class RaftNode:
         self._core.now = now
         return self._core.role is Role.LEADER and self._leader.transfer_to(node)
 
+    def hasten(self, peer: NodeId, now: Millis) -> None:
+        """Tell this follower of commits at once, for a while: its clients wait for answers."""
+        self._core.now = now
+        self._leader.hasten(peer)
+
     # What happened.
 
     def persisted(self, index: Index, term: Term, now: Millis) -> None:

@@ -34,6 +34,7 @@ class Progress:
         "next",
         "nudged",
         "paused",
+        "prompt_until_ms",
         "round",
         "sent_ms",
         "window",
@@ -57,6 +58,8 @@ class Progress:
         """The last heartbeat round it answered."""
         self.commit_told: Index = 0
         """The commit index it will have when all that was sent has arrived."""
+        self.prompt_until_ms: Millis = 0
+        """Until when it is told of each commit at once: clients of its own wait for it."""
         self.window: deque[tuple[Index, int]] = deque()
         """REPLICATE: (last index, bytes) of each append on its way, oldest first."""
         self.in_flight_bytes = 0

@@ -206,7 +206,7 @@ class Replica:
         self.now = now
         match message:
             case messages.Forward():
-                self._on_forward(message, now)
+                self._on_forward(peer, message, now)
             case messages.ReadIndexRequest():
                 self._on_read_index_request(peer, message, now)
             case messages.ReadIndexReply():
@@ -437,19 +437,21 @@ class Replica:
 
     # ------------------------------------------------------------------ errands of followers
 
-    def _on_forward(self, message: messages.Forward, now: Millis) -> None:
+    def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
         if not self.leading:
             return  # the sender learns of the new leader and sends again
         for session in message.touched:
             self.liveness.heard(session, now)
         if message.commands:
             self._queue_proposals(message.commands)
+            self.raft.hasten(peer, now)
 
     def _on_read_index_request(
         self, peer: NodeId, message: messages.ReadIndexRequest, now: Millis
     ) -> None:
         if self.leading:
             heard = self.liveness.heard
+            self.raft.hasten(peer, now)
             lapsed = [session for session in message.touched if not heard(session, now)]
             self._confirm(peer, message.token, lapsed, now)
 

@@ -30,6 +30,7 @@ from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
 
+COMMIT_NEWS_MS: Final = 2
 HAND_OVER_S: Final = 2.0  # a stopping leader waits at most so long for its successor
 
 
@@ -189,6 +190,7 @@ def _replica_settings(settings: Settings) -> ReplicaSettings:
         RaftSettings(
             heartbeat_ms=settings.heartbeat_ms,
             election_ms=settings.election_ms,
+            commit_news_ms=COMMIT_NEWS_MS,
             lease_reads=settings.lease_reads,
             lease_drift_percent=max(1, -(-settings.clock_drift_ppm // 10_000)),
         ),

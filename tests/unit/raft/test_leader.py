@@ -17,12 +17,19 @@ from tests.scripts.raft_cluster import cluster_of
 from tests.scripts.raft_single import FIVE, LATE, ack, lead, node_of, sent, sync
 
 
-def leader(*terms: int, voters: tuple[str, ...] = ("n1", "n2", "n3")) -> RaftNode:
+def leader(
+    *terms: int,
+    voters: tuple[str, ...] = ("n1", "n2", "n3"),
+    settings: RaftSettings | None = None,
+) -> RaftNode:
     """Return n1 leading, its first entry committed and told to all."""
-    node = node_of(*terms, term=max(terms, default=0), voters=voters)
+    node = node_of(*terms, term=max(terms, default=0), voters=voters, settings=settings)
     lead(node)
     ack(node, *voters[1:])
     node.ready()
+    if settings is not None and settings.commit_news_ms:
+        node.wake(LATE + settings.commit_news_ms)
+        node.ready()
     return node
 
 
@@ -275,3 +282,38 @@ def test_a_write_from_before_its_term_commits_nothing() -> None:
     ack(node, "n2")
     sync(node, ready)
     assert node.commit == 2
+
+
+def committing(node: RaftNode) -> None:
+    """Commit one entry that everybody has acknowledged."""
+    node.propose([b"a"], 0, LATE)
+    node.ready()
+    node.persisted(node.last_index, 1, LATE)
+    ack(node, "n2", "n3")
+    assert node.commit == node.last_index
+
+
+def news(node: RaftNode) -> list[str]:
+    return [peer for peer, message in node.ready().send_now if isinstance(message, Heartbeat)]
+
+
+def test_the_news_of_a_commit_waits_for_an_append_to_carry_it() -> None:
+    node = leader(settings=RaftSettings(commit_news_ms=5))
+    committing(node)
+    assert news(node) == []
+    assert node.deadline() == LATE + 5
+    node.wake(LATE + 5)
+    assert news(node) == ["n2", "n3"]
+    assert news(node) == []
+    committing(node)
+    node.propose([b"b"], 0, LATE + 6)
+    (first, second) = node.ready().send_now
+    assert isinstance(first[1], AppendRequest)
+    assert first[1].commit == second[1].commit == node.commit
+
+
+def test_a_follower_whose_clients_wait_hears_of_a_commit_at_once() -> None:
+    node = leader(settings=RaftSettings(commit_news_ms=5))
+    node.hasten("n3", LATE)
+    committing(node)
+    assert news(node) == ["n3"]
