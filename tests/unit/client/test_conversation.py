@@ -1,0 +1,374 @@
+import itertools
+
+import pytest
+
+from coordsvc_client.claims import ClaimState
+from coordsvc_client.conversation import HELLO_WAIT_MS, REFUSALS_MAX, Conversation, State
+from coordsvc_client.requests import NEVER
+from coordsvc_client.wire import codes, ops
+from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
+
+
+class Talk:
+    """A conversation and a hand-written server."""
+
+    def __init__(self, **options):
+        passwords = (f"password-{number}".encode() for number in itertools.count(1))
+        self.states = []
+        options.setdefault("timeout_ms", 10_000)
+        self.conversation = Conversation(
+            make_password=lambda: next(passwords), on_state=self.states.append, **options
+        )
+        self.answers = []
+
+    def sent(self, now=0):
+        data = self.conversation.data_to_send(now)
+        return [decode(body) for body in FrameSplitter().split(data)]
+
+    def say(self, *messages, now=0):
+        self.conversation.receive_data(encode_frame(list(messages)), now)
+
+    def welcome(self, session=77, now=0, cluster="c", leader="n1"):
+        self.say(
+            [ops.WELCOME, session, b"given", 10_000, 50, "n1", leader, "n1:1", cluster], now=now
+        )
+
+    def done(self, code, revision, value):
+        self.answers.append((code, revision, value))
+
+    def lock(self, changes):
+        return self.conversation.claims.acquire(
+            "/l",
+            lambda claim: changes.append(claim.state),
+            shared=False,
+            wait=True,
+            delay_ms=0,
+            note="",
+        )
+
+
+@pytest.fixture
+def open_talk():
+    talk = Talk()
+    talk.conversation.begin(0)
+    talk.sent()
+    talk.welcome()
+    return talk
+
+
+def test_a_greeting_that_opens_a_session_holds_requests_back_until_the_welcome():
+    talk = Talk(client_name="me")
+    talk.conversation.requests.mutate(ops.CLOSE, (), talk.done)
+    talk.conversation.begin(0)
+    assert talk.sent() == [[0, "coordsvc", [1], 0, b"password-1", 10_000, 0, "me"]]
+    talk.welcome()
+    assert talk.sent() == [[ops.CLOSE, 1, 1]]
+    assert talk.states == [State.CONNECTED]
+    assert talk.conversation.session == 77
+
+
+def test_a_greeting_that_reattaches_is_followed_by_open_requests_and_a_ping(open_talk):
+    talk = open_talk
+    talk.conversation.requests.mutate(ops.CLOSE, (), talk.done)
+    talk.sent(now=5)
+    talk.conversation.end(10)
+    assert talk.states == [State.CONNECTED, State.SUSPENDED]
+    talk.conversation.begin(20)
+    assert talk.sent(now=20) == [
+        [0, "coordsvc", [1], 77, b"given", 10_000, 50, ""],
+        [ops.CLOSE, 1, 1],
+    ]
+    talk.welcome(now=30)
+    assert talk.sent(now=30) == [[ops.PING, 2, ops.LINEARIZABLE, 50]]
+    assert talk.conversation.lease.proved_at == 0, "a welcome alone proves nothing"
+    talk.say([2, codes.OK, 60, None], now=40)
+    assert talk.conversation.lease.proved_at == 30
+
+
+def test_a_client_without_a_session_reads_behind_its_greeting():
+    talk = Talk(with_session=False)
+    talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
+    talk.conversation.begin(0)
+    assert [frame[0] for frame in talk.sent()] == [ops.HELLO, ops.GET]
+    talk.welcome(session=0)
+    talk.say([1, codes.OK, 60, "value"])
+    assert talk.answers == [(codes.OK, 60, "value")]
+    assert talk.states == [State.CONNECTED]
+    assert talk.conversation.session == ops.NO_SESSION
+
+
+@pytest.mark.parametrize(
+    ("consistency", "code", "proves"),
+    [
+        (ops.LINEARIZABLE, codes.OK, True),
+        (ops.LINEARIZABLE, codes.NO_NODE, True),
+        (ops.SEQUENTIAL, codes.OK, False),
+        (ops.STALE, codes.OK, False),
+        (ops.LINEARIZABLE, codes.NO_QUORUM, False),
+        (ops.LINEARIZABLE, codes.MALFORMED, False),
+        (ops.LINEARIZABLE, codes.BAD_PATH, False),
+    ],
+)
+def test_only_an_answer_of_the_whole_cluster_proves_the_lease(open_talk, consistency, code, proves):
+    open_talk.conversation.requests.read(ops.GET, ("/a",), open_talk.done, consistency=consistency)
+    open_talk.sent(now=1_000)
+    open_talk.say([1, code, 60, None], now=2_000)
+    assert open_talk.conversation.lease.proved_at == (1_000 if proves else 0)
+
+
+def test_the_newest_revision_seen_goes_with_the_next_read(open_talk):
+    open_talk.conversation.requests.read(ops.GET, ("/a",), open_talk.done)
+    open_talk.sent()
+    open_talk.say([1, codes.OK, 900, None])
+    open_talk.conversation.requests.read(ops.GET, ("/a",), open_talk.done)
+    assert open_talk.sent()[0][3] == 900
+
+
+def test_the_lease_ends_by_the_clock_and_comes_back_with_a_proof(open_talk):
+    talk = open_talk
+    talk.conversation.end(100)
+    assert talk.conversation.deadline() == 9_000
+    talk.conversation.wake(8_999)
+    assert talk.states[-1] is State.SUSPENDED
+    talk.conversation.wake(9_000)
+    assert talk.states[-1] is State.LOST
+    talk.conversation.begin(9_500)
+    talk.welcome(now=9_600)
+    assert talk.states[-1] is State.LOST
+    talk.sent(now=9_600)
+    talk.say([1, codes.OK, 60, None], now=9_700)
+    assert talk.states[-1] is State.CONNECTED
+
+
+@pytest.mark.parametrize("code", [codes.SESSION_EXPIRED, codes.BAD_PASSWORD])
+def test_a_refused_session_is_gone_and_what_was_sent_behind_the_greeting_was_not_done(
+    open_talk, code
+):
+    talk = open_talk
+    talk.conversation.end(10)
+    talk.conversation.requests.mutate(ops.CLOSE, (), talk.done)
+    talk.conversation.begin(20)
+    talk.sent(now=20)
+    talk.say([ops.GOODBYE, code, "no"], now=30)
+    assert talk.answers == [(codes.SESSION_EXPIRED, 0, "the session has ended")]
+    assert talk.states[-1] is State.LOST
+    assert talk.conversation.farewell.code == code
+    talk.conversation.end(40)
+    talk.conversation.begin(50)
+    assert talk.sent(now=50)[0][3:5] == [0, b"password-2"]
+
+
+def test_answers_behind_the_word_of_expiry_in_one_frame_are_heard(open_talk):
+    talk = open_talk
+    for _ in range(3):
+        talk.conversation.requests.mutate(ops.CLOSE, (), talk.done)
+    talk.sent()
+    talk.say([1, codes.SESSION_EXPIRED, 0, "x"], [2, codes.OK, 70, True])
+    assert [code for code, _, _ in talk.answers] == [
+        codes.SESSION_EXPIRED,
+        codes.OK,
+        codes.OUTCOME_UNKNOWN,
+    ]
+
+
+def test_a_read_refused_for_an_expired_session_is_asked_again_in_the_next(open_talk):
+    talk = open_talk
+    talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
+    talk.sent()
+    talk.say([1, codes.SESSION_EXPIRED, 0, "x"])
+    assert talk.answers == []
+    talk.conversation.end(0)
+    talk.conversation.begin(0)
+    talk.sent()
+    talk.welcome(session=99)
+    assert [frame[:2] for frame in talk.sent()] == [[ops.GET, 1]]
+
+
+def test_a_server_that_keeps_on_refusing_is_left(open_talk):
+    talk = open_talk
+    talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
+    now = 0
+    for _ in range(REFUSALS_MAX):
+        assert talk.conversation.farewell is None
+        assert [frame[1] for frame in talk.sent(now) if frame[0] == ops.GET] == [1]
+        talk.say([1, codes.NO_QUORUM, 0, "x"], now=now)
+        now += 501
+        talk.conversation.wake(now)
+    assert talk.conversation.farewell.code == codes.NO_QUORUM
+
+
+def test_a_stopping_server_is_left_at_once(open_talk):
+    open_talk.conversation.requests.read(ops.GET, ("/a",), open_talk.done)
+    open_talk.sent()
+    open_talk.say([1, codes.STOPPING, 0, "x"])
+    assert open_talk.conversation.farewell.code == codes.STOPPING
+
+
+def test_a_greeting_without_an_answer_is_given_up():
+    talk = Talk()
+    talk.conversation.begin(0)
+    assert talk.conversation.deadline() == HELLO_WAIT_MS
+    talk.conversation.wake(HELLO_WAIT_MS - 1)
+    assert talk.conversation.farewell is None
+    talk.conversation.wake(HELLO_WAIT_MS)
+    assert talk.conversation.farewell is not None
+
+
+def test_a_ping_goes_out_first_and_its_silence_ends_the_connection(open_talk):
+    talk = open_talk
+    talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
+    talk.conversation.wake(2_500)
+    assert [frame[0] for frame in talk.sent(now=2_500)] == [ops.PING, ops.GET]
+    talk.conversation.wake(2_500 + 3_332)
+    assert talk.conversation.farewell is None
+    talk.conversation.wake(2_500 + 3_333)
+    assert talk.conversation.farewell is not None
+
+
+def test_nothing_new_is_sent_while_draining(open_talk):
+    talk = open_talk
+    talk.conversation.draining = True
+    talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
+    assert talk.sent() == []
+    assert talk.conversation.is_idle
+
+
+def test_a_server_of_another_cluster_is_left(open_talk):
+    open_talk.conversation.end(0)
+    open_talk.conversation.begin(0)
+    open_talk.welcome(cluster="other")
+    assert "other" in open_talk.conversation.farewell.text
+    assert not open_talk.conversation.welcomed
+
+
+def test_who_leads_is_kept(open_talk):
+    open_talk.say([ops.LEADER, "n3", "h3:1", 9])
+    assert (open_talk.conversation.leader, open_talk.conversation.leader_address) == ("n3", "h3:1")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        encode_frame(5),
+        encode_frame([5]),
+        encode_frame([["x"]]),
+        encode_frame([[]]),
+        encode_frame([[1, 2]]),
+        encode_frame([[ops.WELCOME, 1, b"", 5]]),
+        encode_frame([[ops.EVENT, 1]]),
+        b"\0\0\0\0",
+        b"\0\0\0\1\xc1",
+    ],
+)
+def test_what_is_no_protocol_ends_the_connection_and_nothing_else(frame):
+    talk = Talk()
+    talk.conversation.begin(0)
+    talk.conversation.receive_data(frame, 0)
+    assert talk.conversation.farewell.code == codes.BAD_FRAME
+    talk.conversation.end(0)
+    assert talk.conversation.deadline() == NEVER
+
+
+def test_messages_of_later_versions_are_passed_over(open_talk):
+    open_talk.say([-77, "new"], [999, codes.OK, 5, None, "more"])
+    assert open_talk.conversation.farewell is None
+
+
+def test_an_error_of_a_callback_is_not_taken_for_one_of_the_server(open_talk):
+    def wrong(code, revision, value):
+        raise TypeError("mine")
+
+    open_talk.conversation.requests.read(ops.GET, ("/a",), wrong)
+    open_talk.sent()
+    with pytest.raises(TypeError, match="mine"):
+        open_talk.say([1, codes.OK, 5, None])
+
+
+# Locks.
+
+
+def test_a_grant_that_comes_before_the_answer_counts(open_talk):
+    changes = []
+    claim = open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.say(
+        [ops.LOCK_EVENT, "/l", 60, ops.HELD, 61, 61], [1, codes.OK, 60, [ops.WAITING, 60, 0, 1]]
+    )
+    assert changes == [ClaimState.HELD]
+    assert claim.token == 61
+
+
+def test_a_grant_without_a_lease_is_asked_about(open_talk):
+    changes = []
+    open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.say([1, codes.OK, 60, [ops.WAITING, 60, 0, 1]])
+    open_talk.say([ops.LOCK_EVENT, "/l", 60, ops.HELD, 61, 61], now=9_500)
+    assert changes == [ClaimState.WAITING]
+    (question,) = open_talk.sent(now=9_500)
+    assert question == [ops.LOCK_STATE, 2, ops.LINEARIZABLE, 60, "/l", 60]
+    open_talk.say([2, codes.OK, 62, [ops.HELD, 60, 61, 0]], now=9_600)
+    assert changes == [ClaimState.WAITING, ClaimState.HELD]
+
+
+def test_a_remembered_answer_to_an_acquire_is_verified(open_talk):
+    changes = []
+    open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.conversation.end(0)
+    open_talk.conversation.begin(0)
+    open_talk.sent()
+    open_talk.welcome()
+    open_talk.say([1, codes.OK, 60, [ops.HELD, 60, 60, 0]])
+    assert changes == []
+    assert [frame[0] for frame in open_talk.sent()][-1] == ops.LOCK_STATE
+    open_talk.say([3, codes.OK, 62, [ops.GONE, 60, 0, 0]], [2, codes.OK, 62, [ops.GONE, 60, 0, 0]])
+    assert changes == [ClaimState.GONE]
+
+
+def test_a_lock_is_lost_with_the_lease_and_released_afterwards(open_talk):
+    changes = []
+    open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.say([1, codes.OK, 60, [ops.HELD, 60, 60, 0]])
+    open_talk.conversation.wake(9_000)
+    assert changes == [ClaimState.HELD, ClaimState.GONE]
+    frames = open_talk.sent(now=9_000)
+    assert [ops.RELEASE, 3, 3, "/l", 60] in frames
+
+
+def test_a_waiting_claim_outlives_the_lease_but_not_the_session(open_talk):
+    changes = []
+    open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.say([1, codes.OK, 60, [ops.WAITING, 60, 0, 1]])
+    open_talk.conversation.wake(9_000)
+    assert changes == [ClaimState.WAITING]
+    open_talk.say([ops.GOODBYE, codes.SESSION_EXPIRED, ""], now=9_100)
+    assert changes == [ClaimState.WAITING, ClaimState.GONE]
+
+
+def test_an_abandoned_claim_is_released_as_soon_as_its_answer_is_there(open_talk):
+    changes = []
+    claim = open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.conversation.claims.abandon(claim)
+    assert open_talk.sent() == []
+    open_talk.say([1, codes.OK, 60, [ops.HELD, 60, 60, 0]])
+    assert open_talk.sent() == [[ops.RELEASE, 2, 2, "/l", 60]]
+    assert changes == []
+
+
+def test_an_abandoned_claim_that_was_never_sent_leaves_nothing(open_talk):
+    claim = open_talk.lock([])
+    open_talk.conversation.claims.abandon(claim)
+    assert open_talk.sent() == []
+
+
+def test_a_refused_acquire_tells_why(open_talk):
+    changes = []
+    claim = open_talk.lock(changes)
+    open_talk.sent()
+    open_talk.say([1, codes.LOCKED, 60, None])
+    assert changes == [ClaimState.GONE]
+    assert claim.code == codes.LOCKED
