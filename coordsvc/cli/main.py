@@ -24,6 +24,7 @@ class Commands(LazyGroup):
     places: ClassVar[Mapping[str, tuple[str, str]]] = {
         "dev": ("coordsvc.cli.dev:dev", "Run a cluster of three on this machine."),
         "serve": ("coordsvc.cli.serve:serve", "Run one node."),
+        "restore": ("coordsvc.cli.restore:restore", "Start a cluster anew from a backup."),
         "config": ("coordsvc.cli.settings:config", "Show or check the settings of a node."),
         "version": ("coordsvc.cli.main:version", "Print the version."),
     }

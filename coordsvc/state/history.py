@@ -30,6 +30,12 @@ class History:
         if len(self.events) > limits.HISTORY_EVENTS_MAX or self._bytes > limits.HISTORY_BYTES_MAX:
             self._drop()
 
+    def forget(self, revision: Index) -> None:
+        """Drop everything: what changed up to `revision` is not known here."""
+        self.events.clear()
+        self._bytes = 0
+        self.compacted = revision
+
     def since(self, revision: Index) -> list[Event] | None:
         """Return the events after `revision`; None if some of them are no longer here."""
         if revision < self.compacted:

@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,37 @@ class DataFolder:
         except SetupError:
             os.close(lock)
             raise
+
+    @classmethod
+    def make(
+        cls, path: Path, *, cluster: str, node: NodeId, fill: Callable[[DataFolder], None]
+    ) -> None:
+        """Make a new folder that holds what `fill` puts into its log and its snapshots.
+
+        It has no identity before `fill` has returned, so what a crash leaves is never opened.
+
+        Raises:
+            SetupError: there is something at `path` already, or it cannot be written.
+
+        """
+        try:
+            _make_folder(path)
+            lock = _locked(path)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            if (path / _IDENTITY).exists():
+                raise SetupError(
+                    f"{path}: is a data folder already. Choose an empty one, or move it away."
+                )
+            _refuse_foreign(path)
+            identity = _prepared(path, cluster, node)
+            fill(cls(path, identity, lock))
+            _settled(path, identity)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        finally:
+            os.close(lock)
 
     def close(self) -> None:
         """Release the lock."""
@@ -181,10 +213,25 @@ def _parsed(place: Path, text: str) -> Identity:
 
 def _created(path: Path, cluster: str, node: NodeId) -> Identity:
     """Make a new folder. The identity comes last: without it the rest counts for nothing."""
-    identity = Identity(cluster, node, secrets.randbits(32))
-    fields = {"format": FORMAT, "cluster": cluster, "node": node, "salt": identity.salt}
+    identity = _prepared(path, cluster, node)
+    _settled(path, identity)
+    return identity
+
+
+def _prepared(path: Path, cluster: str, node: NodeId) -> Identity:
     for name in (_LOG, _SNAPSHOTS):
         (path / name).mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    return Identity(cluster, node, secrets.randbits(32))
+
+
+def _settled(path: Path, identity: Identity) -> None:
+    """Write the identity, durably."""
+    fields = {
+        "format": FORMAT,
+        "cluster": identity.cluster,
+        "node": identity.node,
+        "salt": identity.salt,
+    }
     draft = path / _DRAFT
     with draft.open("w", encoding="utf-8") as file:
         file.write(json.dumps(fields, indent=2) + "\n")
@@ -192,4 +239,3 @@ def _created(path: Path, cluster: str, node: NodeId) -> Identity:
         os.fsync(file.fileno())
     draft.replace(path / _IDENTITY)
     OsFiles(path).sync_names()
-    return identity

@@ -67,7 +67,7 @@ class AdminSite:
         """Add the headers that every answer has."""
         replica = self._server.replica
         for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
+            response.headers[name] = value
         response.headers.setdefault("X-Coordsvc-Revision", str(replica.applied))
         response.headers.setdefault("X-Coordsvc-Term", str(replica.raft.term))
         response.headers.setdefault("X-Coordsvc-Leader", replica.raft.leader or "")

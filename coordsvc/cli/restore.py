@@ -1,0 +1,117 @@
+"""`coordsvc restore`: start a cluster anew from a backup."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from coordsvc.base import limits
+from coordsvc.base.errors import CoordsvcError, CorruptData
+from coordsvc.cli.settings import SETUP_EXIT
+from coordsvc.replica.restoration import REVISION_BUMP
+from coordsvc.server import options
+from coordsvc.server.addresses import Member
+from coordsvc.server.options import Option
+from coordsvc.server.restore import Restored, read_backup
+from coordsvc.server.restore import restore as restore_to
+
+DAMAGED_EXIT: Final = 1
+BUMP_MIN: Final = 10 * limits.SESSIONS_MAX
+BUMP_MAX: Final = 10**14
+
+
+def _parsed(option: Option[object], parameter: click.Parameter, text: str) -> object:
+    try:
+        return option.kind.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{error}; accepted is {option.kind.accepts}", param=parameter
+        ) from error
+
+
+def _needed(option: Option[object], text: str) -> click.Option:
+    return click.Option(
+        [option.flag],
+        callback=lambda _context, parameter, text: _parsed(option, parameter, text),
+        metavar=option.kind.metavar,
+        required=True,
+        envvar=option.variable,
+        help=f"{text}  [{option.variable}]",
+    )
+
+
+_PARAMETERS: Final[list[click.Parameter]] = [
+    click.Argument(["backup"], type=click.Path(path_type=Path, dir_okay=False)),
+    _needed(options.DATA_DIR, "Folder to make; it must not be there, or be empty."),
+    _needed(options.NODE, "Name of this node."),
+    _needed(options.CLUSTER, "Name of the new cluster; best another one than before."),
+    _needed(options.MEMBERS, "All nodes of the new cluster, this one included."),
+    click.Option(
+        ["--revision-bump"],
+        type=click.IntRange(BUMP_MIN, BUMP_MAX),
+        default=REVISION_BUMP,
+        show_default=True,
+        help="How far above the backup revisions go on: further than the old cluster can have got.",
+    ),
+]
+
+
+@click.command(params=_PARAMETERS)
+def restore(
+    backup: Path,
+    *,
+    data_dir: Path,
+    node: str,
+    cluster: str,
+    members: tuple[Member, ...],
+    revision_bump: int,
+) -> None:
+    """Make the data folder of one node of a new cluster from BACKUP.
+
+    BACKUP is what `coordctl snapshot save` wrote. Stop the old cluster, run this on every node
+    of the new one with the same file and the same --members, then start them all.
+
+    All sessions of the old cluster end, with their ephemeral nodes, locks and places in queues.
+    Writes made after the backup are lost; revisions, which are also the tokens of locks, do not
+    go back all the same: they go on far above.
+    """
+    names = [member.name for member in members]
+    if node not in names:
+        raise click.UsageError(f"--node {node} is not among --members {', '.join(names)}")
+    try:
+        restored = restore_to(
+            read_backup(backup),
+            data_dir,
+            cluster=cluster,
+            node=node,
+            voters=names,
+            bump=revision_bump,
+        )
+    except CoordsvcError as error:
+        click.echo(f"coordsvc: {error}", err=True)
+        sys.exit(DAMAGED_EXIT if isinstance(error, CorruptData) else SETUP_EXIT)
+    _report(restored, data_dir=data_dir, node=node, cluster=cluster, members=members)
+
+
+def _report(
+    restored: Restored, *, data_dir: Path, node: str, cluster: str, members: tuple[Member, ...]
+) -> None:
+    written = datetime.fromtimestamp(restored.written_ms / 1000, UTC)
+    click.echo(
+        f"backup: revision {restored.revision_of_backup}, {written:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{restored.nodes} nodes; {restored.sessions_ended} sessions ended"
+    )
+    click.echo(f"{data_dir}: node {node} of cluster {cluster}, at revision {restored.revision}")
+    others = [member.name for member in members if member.name != node]
+    if others:
+        click.echo(f"next: restore {', '.join(others)} from the same file, then start all nodes:")
+    else:
+        click.echo("next: start the node:")
+    at = ",".join(map(str, members))
+    click.echo(
+        f"  coordsvc serve --data-dir {data_dir} --node {node} --cluster {cluster} --members {at}"
+    )
