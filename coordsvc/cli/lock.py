@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 import click
 
 from coordsvc.base.vocabulary import codes
-from coordsvc.cli.exits import KILLED, NOT_ACQUIRED
+from coordsvc.cli.exits import KILLED, LOST, NOT_ACQUIRED
 from coordsvc.cli.guard import GuardedChild
 from coordsvc.cli.shared import Failure, Shared, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection
-from coordsvc_client.claims import Claim
+from coordsvc_client.claims import Claim, ClaimState
 
 LOCKS = "/locks"
 TTL_HELP = "Seconds until another can have it if this machine vanishes."
@@ -39,7 +39,14 @@ def run_guarded(
     command: Sequence[str],
     environment: Mapping[str, str],
 ) -> int:
-    """Run `command` while `claim` is held; return its exit code, or KILLED."""
+    """Run `command` while `claim` is held and return its exit code.
+
+    Raises:
+        Failure: KILLED, it was ended because the claim was lost; LOST, it was so before the start.
+
+    """
+    if claim.state is not ClaimState.HELD:
+        raise Failure(f"{claim.path}: lost before the command was started", LOST)
     try:
         child = GuardedChild(connection, claim, command, environment)
     except OSError as error:

@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.cli import cluster, exits
+from coordsvc.cli.shared import Failure
+
+CLUSTER = {
+    "cluster": "c", "term": 7, "leader": "n2", "revision": 9, "quorum": 2, "fault_tolerance": 1,
+    "members": [{"id": "n1", "role": "follower", "up": True, "applied": 9, "lag": 0, "rtt_ms": 0.4,
+                 "client_address": "a:1", "peer_address": "a:2"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def web(monkeypatch):
+    """Record what is asked over HTTP and answer with CLUSTER."""
+    asked = []
+
+    def fetch(_options, method, path, body=None):
+        asked.append((method, path, body))
+        return CLUSTER
+
+    monkeypatch.setattr(cluster, "fetch", fetch)
+    return asked
+
+
+def test_status_shows_each_node_even_one_that_is_down(ctl, server, monkeypatch):
+    monkeypatch.setattr(cluster, "NODE_WAIT_S", 0.1)
+    server.answers[ops.STATUS] = (codes.OK, [["node", "n1"], ["role", "leader"], ["term", 3]])
+    result = ctl("status", "--endpoints", f"{server.endpoint},127.0.0.1:1", "-o", "json")
+    up, down = json.loads(result.stdout)
+    assert (up["node"], up["term"], down["role"]) == ("n1", 3, "down")
+    assert "refused" in down["error"]
+    assert result.exit_code == 0
+    assert "leader" in ctl("status").stdout
+
+
+def test_status_without_a_leader_is_exit_code_5(ctl, server):
+    server.answers[ops.STATUS] = (codes.OK, [["node", "n1"], ["role", "follower"]])
+    assert ctl("status").exit_code == 5
+
+
+def test_members_are_those_the_leader_sees(ctl, web):
+    result = ctl("members")
+    assert result.stdout.splitlines()[1].split() == [
+        "n1", "follower", "yes", "9", "0", "0.4", "a:1", "a:2",
+    ]  # fmt: skip
+    assert result.stderr == "term 7  quorum 2  may lose 1\n"
+    assert json.loads(ctl("members", "-o", "json").stdout) == CLUSTER
+    assert json.loads(ctl("members", "-o", "jsonl").stdout)["id"] == "n1"
+
+
+def test_the_leader_is_told(ctl, server):
+    server.leader_address = "127.0.0.1:9"
+    assert ctl("leader").stdout == "n1\n"
+    assert json.loads(ctl("leader", "-o", "json").stdout) == {
+        "leader": "n1", "client_address": "127.0.0.1:9",
+    }  # fmt: skip
+
+
+def test_no_leader_is_exit_code_5(ctl):
+    assert ctl("leader").exit_code == 5
+
+
+def test_leadership_is_handed_over(ctl, web):
+    assert ctl("leader", "transfer", "n3").exit_code == 0
+    assert web == [("POST", "/v1/cluster/leader", {"to": "n3"})]
+
+
+def test_sessions_are_listed_over_all_pages(ctl, server, monkeypatch):
+    monkeypatch.setattr(cluster, "PAGE_SESSIONS", 1)
+    monkeypatch.setattr(cluster.time, "time", lambda: 61.0)
+    pages = {
+        0: [[255, "me", "10.0.0.1:5", 10_000, 1_000, 2, 1]],
+        255: [[256, "", "b:1", 1, 0, 0, 0]],
+    }
+    server.answers[ops.SESSIONS] = lambda a: (codes.OK, pages.get(a[1], []))
+    lines = ctl("sessions").stdout.splitlines()
+    assert lines[1].split() == ["0xff", "me", "10.0.0.1:5", "10s", "1m00s", "2", "1"]
+    assert lines[2].split()[:2] == ["0x100", "-"]
+    assert json.loads(ctl("sessions", "-o", "jsonl").stdout.splitlines()[0])["session"] == "0xff"
+
+
+def test_a_session_can_be_ended(ctl, web):
+    assert ctl("session", "kill", "0xff").exit_code == 0
+    assert web == [("DELETE", "/v1/sessions/0xff", None)]
+    assert ctl("session", "kill", "me").exit_code == 2
+
+
+def test_a_backup_is_whole_or_not_there(ctl, monkeypatch, tmp_path):
+    file = tmp_path / "b.snap"
+    file.write_bytes(b"old")
+
+    def broken(_options, path, target):
+        assert path == "/v1/snapshot"
+        target.write(b"ne")
+        raise Failure("gone", exits.UNREACHABLE)
+
+    monkeypatch.setattr(cluster, "download", broken)
+    assert ctl("snapshot", "save", str(file)).exit_code == 5
+    assert file.read_bytes() == b"old"
+    monkeypatch.setattr(cluster, "download", lambda _o, _p, target: target.write(b"new"))
+    assert ctl("snapshot", "save", str(file)).exit_code == 0
+    assert file.read_bytes() == b"new"
+    assert [place.name for place in tmp_path.iterdir()] == ["b.snap"]
