@@ -18,22 +18,19 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
-
-NUMBER_MAX: Final = 2**63 - 1
-"""The largest number in a command: what a signed 64-bit reader (ZooKeeper's, ours) can hold."""
-
-
-class MalformedCommand(Exception):  # noqa: N818 - it names what the other side sent
-    """A command that cannot be parsed. `code` and `text` are the answer to it."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-Guards: TypeAlias = list[tuple[str, Index]]
-"""(path, token): each token must hold the lock at its path."""
+from coordsvc.state.arguments import (
+    NUMBER_MAX,
+    Guards,
+    MalformedCommand,
+    read_data,
+    read_flag,
+    read_guards,
+    read_number,
+    read_path,
+    read_text,
+    read_version,
+    take,
+)
 
 
 @record
@@ -279,79 +276,16 @@ def _request(value: object) -> list[object]:
     return value
 
 
-def _take(arguments: list[object], count: int) -> list[object]:
-    if len(arguments) != count:
-        raise MalformedCommand(codes.MALFORMED, f"the operation takes {count} arguments")
-    return arguments
-
-
-def _path(value: object) -> str:
-    if type(value) is not str:
-        raise MalformedCommand(codes.MALFORMED, "a path is a string")
-    return value
-
-
-def _data(value: object) -> bytes | None:
-    if value is None:
-        return None
-    if type(value) is not bytes:
-        raise MalformedCommand(codes.MALFORMED, "data is bytes or nil")
-    if len(value) > limits.DATA_BYTES_MAX:
-        raise MalformedCommand(codes.TOO_LARGE, f"at most {limits.DATA_BYTES_MAX} bytes of data")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise MalformedCommand(codes.MALFORMED, "a flag is true or false")
-    return value
-
-
-def _number(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= NUMBER_MAX:
-        raise MalformedCommand(codes.MALFORMED, "a number is from 0 to 2**63 - 1")
-    return value
-
-
-def _version(value: object) -> int:
-    # ZooKeeper passes whatever its client sent: a version below -1 simply never matches.
-    if type(value) is not int or not -(2**31) <= value < 2**63:
-        raise MalformedCommand(codes.MALFORMED, "a version is a number")
-    return value
-
-
-def _text(value: object, bytes_max: int) -> str:
-    if type(value) is not str:
-        raise MalformedCommand(codes.MALFORMED, "a note or name is a string")
-    if len(value.encode()) > bytes_max:
-        raise MalformedCommand(codes.TOO_LARGE, f"at most {bytes_max} bytes of text")
-    return value
-
-
-def _guards(value: object) -> Guards:
-    if type(value) is not list:
-        raise MalformedCommand(codes.MALFORMED, "guards are an array")
-    if len(value) > limits.GUARDS_MAX:
-        raise MalformedCommand(codes.TOO_MANY, f"at most {limits.GUARDS_MAX} guards")
-    return [_guard(pair) for pair in value] if value else []
-
-
-def _guard(value: object) -> tuple[str, Index]:
-    if type(value) is not list or len(value) != 2:
-        raise MalformedCommand(codes.MALFORMED, "a guard is [path, token]")
-    return _path(value[0]), _number(value[1])
-
-
 def _create(arguments: list[object]) -> Create:
-    path, data, kind, sequential, parents, ttl_ms, guards = _take(arguments, 7)
+    path, data, kind, sequential, parents, ttl_ms, guards = take(arguments, 7)
     command = Create(
-        _path(path),
-        _data(data),
-        _number(kind),
-        _flag(sequential),
-        _flag(parents),
-        _number(ttl_ms),
-        _guards(guards),
+        read_path(path),
+        read_data(data),
+        read_number(kind),
+        read_flag(sequential),
+        read_flag(parents),
+        read_number(ttl_ms),
+        read_guards(guards),
     )
     if command.kind > ops.TTL:
         raise MalformedCommand(codes.BAD_ARGUMENTS, "unknown kind of node")
@@ -363,12 +297,12 @@ def _create(arguments: list[object]) -> Create:
 
 
 def _put(arguments: list[object]) -> Put:
-    path, data, parents, guards = _take(arguments, 4)
-    return Put(_path(path), _data(data), _flag(parents), _guards(guards))
+    path, data, parents, guards = take(arguments, 4)
+    return Put(read_path(path), read_data(data), read_flag(parents), read_guards(guards))
 
 
 def _set(arguments: list[object]) -> Set:
-    path, data, version, guards = _take(arguments, 4)
+    path, data, version, guards = take(arguments, 4)
     if (  # The most frequent command in one look; what is not plain is judged piece by piece.
         type(path) is str
         and type(data) is bytes
@@ -379,41 +313,41 @@ def _set(arguments: list[object]) -> Set:
         and not guards
     ):
         return Set(path, data, version, [])
-    return Set(_path(path), _data(data), _version(version), _guards(guards))
+    return Set(read_path(path), read_data(data), read_version(version), read_guards(guards))
 
 
 def _delete(arguments: list[object]) -> Delete:
-    path, version, recursive, guards = _take(arguments, 4)
-    return Delete(_path(path), _version(version), _flag(recursive), _guards(guards))
+    path, version, recursive, guards = take(arguments, 4)
+    return Delete(read_path(path), read_version(version), read_flag(recursive), read_guards(guards))
 
 
 def _check_version(arguments: list[object]) -> CheckVersion:
-    path, version = _take(arguments, 2)
-    return CheckVersion(_path(path), _version(version))
+    path, version = take(arguments, 2)
+    return CheckVersion(read_path(path), read_version(version))
 
 
 def _check_exists(arguments: list[object]) -> CheckExists:
-    path, exists = _take(arguments, 2)
-    return CheckExists(_path(path), _flag(exists))
+    path, exists = take(arguments, 2)
+    return CheckExists(read_path(path), read_flag(exists))
 
 
 def _check_token(arguments: list[object]) -> CheckToken:
-    path, token = _take(arguments, 2)
-    return CheckToken(_path(path), _number(token))
+    path, token = take(arguments, 2)
+    return CheckToken(read_path(path), read_number(token))
 
 
 def _check_data(arguments: list[object]) -> CheckData:
-    path, data = _take(arguments, 2)
-    return CheckData(_path(path), _data(data))
+    path, data = take(arguments, 2)
+    return CheckData(read_path(path), read_data(data))
 
 
 def _check_mzxid(arguments: list[object]) -> CheckMzxid:
-    path, revision = _take(arguments, 2)
-    return CheckMzxid(_path(path), _number(revision))
+    path, revision = take(arguments, 2)
+    return CheckMzxid(read_path(path), read_number(revision))
 
 
 def _transaction(arguments: list[object]) -> Transaction:
-    conditions, then, otherwise = _take(arguments, 3)
+    conditions, then, otherwise = take(arguments, 3)
     return Transaction(
         _steps(conditions, _CONDITION_PARSERS),
         _steps(then, _BRANCH_PARSERS),
@@ -439,13 +373,13 @@ def _step(value: object, parsers: dict[int, Callable[[list[object]], Step]]) -> 
 
 
 def _acquire(arguments: list[object]) -> Acquire:
-    path, shared, wait, delay_ms, note = _take(arguments, 5)
+    path, shared, wait, delay_ms, note = take(arguments, 5)
     command = Acquire(
-        _path(path),
-        _flag(shared),
-        _flag(wait),
-        _number(delay_ms),
-        _text(note, limits.NOTE_BYTES_MAX),
+        read_path(path),
+        read_flag(shared),
+        read_flag(wait),
+        read_number(delay_ms),
+        read_text(note, limits.NOTE_BYTES_MAX),
     )
     if command.delay_ms > limits.LOCK_DELAY_MS_MAX:
         raise MalformedCommand(
@@ -455,27 +389,30 @@ def _acquire(arguments: list[object]) -> Acquire:
 
 
 def _release(arguments: list[object]) -> Release:
-    path, request = _take(arguments, 2)
-    return Release(_path(path), _number(request))
+    path, request = take(arguments, 2)
+    return Release(read_path(path), read_number(request))
 
 
 def _break(arguments: list[object]) -> Break:
-    path, note = _take(arguments, 2)
-    return Break(_path(path), _text(note, limits.NOTE_BYTES_MAX))
+    path, note = take(arguments, 2)
+    return Break(read_path(path), read_text(note, limits.NOTE_BYTES_MAX))
 
 
 def _close(arguments: list[object]) -> Close:
-    _take(arguments, 0)
+    take(arguments, 0)
     return Close()
 
 
 def _open_session(arguments: list[object]) -> OpenSession:
-    password, timeout_ms, client_name, address = _take(arguments, 4)
+    password, timeout_ms, client_name, address = take(arguments, 4)
     if type(password) is not bytes or len(password) > limits.PASSWORD_BYTES_MAX:
         raise MalformedCommand(codes.MALFORMED, "a password is a few bytes")
     name_max = limits.CLIENT_NAME_BYTES_MAX
     command = OpenSession(
-        password, _number(timeout_ms), _text(client_name, name_max), _text(address, name_max)
+        password,
+        read_number(timeout_ms),
+        read_text(client_name, name_max),
+        read_text(address, name_max),
     )
     # The least timeout is each front door's own setting; the state only needs a bound.
     if not 0 < command.timeout_ms <= limits.SESSION_TIMEOUT_MS_MAX:
@@ -484,17 +421,17 @@ def _open_session(arguments: list[object]) -> OpenSession:
 
 
 def _expire_session(arguments: list[object]) -> ExpireSession:
-    return ExpireSession(_number(_take(arguments, 1)[0]))
+    return ExpireSession(read_number(take(arguments, 1)[0]))
 
 
 def _tick(arguments: list[object]) -> Tick:
-    _take(arguments, 0)
+    take(arguments, 0)
     return Tick()
 
 
 def _end_session(arguments: list[object]) -> EndSession:
-    session, note = _take(arguments, 2)
-    return EndSession(_number(session), _text(note, limits.NOTE_BYTES_MAX))
+    session, note = take(arguments, 2)
+    return EndSession(read_number(session), read_text(note, limits.NOTE_BYTES_MAX))
 
 
 _CONDITION_PARSERS: Final[dict[int, Callable[[list[object]], Step]]] = {

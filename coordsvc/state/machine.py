@@ -9,6 +9,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import digest, image, transactions
+from coordsvc.state.arguments import MalformedCommand
 from coordsvc.state.commands import (
     Acquire,
     Break,
@@ -16,7 +17,6 @@ from coordsvc.state.commands import (
     Command,
     EndSession,
     ExpireSession,
-    MalformedCommand,
     OpenSession,
     Release,
     Tick,
@@ -163,9 +163,10 @@ class StateMachine:
 
     def _conclude(self, turn: Turn, applied: Applied) -> Applied:
         """Bring everything that follows from the turn's changes up to date."""
-        if turn.events:
-            applied.events = turn.events
-            for event in turn.events:
+        events = turn.events
+        if events:
+            applied.events = events
+            for event in events:
                 self.history.append(event)
                 stat = event.stat
                 if stat[STAT_OWNER]:

@@ -38,7 +38,7 @@ class Replies:
                 kept.clear()
             else:
                 del kept[: bisect_left(kept, floor, key=_serial_of)]
-        return len(kept) < limits.REPLIES_PER_SESSION_MAX
+        return not kept or len(kept) < limits.REPLIES_PER_SESSION_MAX
 
     def remember(self, reply: Reply) -> None:
         """Keep the answer to a new serial."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.arguments import Guards
 from coordsvc.state.commands import (
     CheckData,
     CheckExists,
@@ -15,7 +16,6 @@ from coordsvc.state.commands import (
     Command,
     Create,
     Delete,
-    Guards,
     Put,
     Set,
     Step,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import commands
+from coordsvc.state.arguments import MalformedCommand
 
 CREATE = ["/a", b"x", ops.PERSISTENT, False, True, 0, [["/l", 5]]]
 GOOD = {
@@ -56,7 +57,7 @@ def test_an_argument_of_another_type_is_refused():
     for op, arguments in {**GOOD, **INTERNAL}.items():
         for at in range(len(arguments)):
             wrong = [*arguments[:at], 1.5, *arguments[at + 1 :]]
-            with pytest.raises(commands.MalformedCommand) as caught:
+            with pytest.raises(MalformedCommand) as caught:
                 commands.parse([op, 1, 1, *wrong], internal=True)
             assert caught.value.code == codes.MALFORMED
 
@@ -105,7 +106,7 @@ def test_what_is_out_of_bounds_is_refused_with_its_code(request_, code):
 
 def test_a_session_timeout_has_bounds():
     for timeout_ms in (0, limits.SESSION_TIMEOUT_MS_MAX + 1):
-        with pytest.raises(commands.MalformedCommand) as caught:
+        with pytest.raises(MalformedCommand) as caught:
             commands.parse([ops.OPEN_SESSION, 0, 0, b"", timeout_ms, "", ""], internal=True)
         assert caught.value.code == codes.BAD_ARGUMENTS
 
@@ -126,7 +127,7 @@ def test_a_session_timeout_has_bounds():
     ],
 )
 def test_what_is_not_an_entry_is_told_apart(data):
-    with pytest.raises(commands.MalformedCommand):
+    with pytest.raises(MalformedCommand):
         commands.decode_entry(data)
 
 
