@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -34,7 +35,7 @@ class FakeServer:
         """Take requests, answer none but the greeting."""
         self.timeout_ms = 10_000
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.endpoint = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -45,10 +46,8 @@ class FakeServer:
     def drop(self) -> None:
         """Break every connection there is."""
         for connection in self._connections:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def push(self, message: list[object]) -> None:
         self._connections[-1].sendall(encode_frame([message]))

@@ -1,5 +1,3 @@
-import sys
-
 import pytest
 
 from coordsvc.base.vocabulary import codes, ops

@@ -92,9 +92,8 @@ def test_nobody_at_all_is_told_soon(nobody, monkeypatch):
     with Connection([nobody], with_session=False) as connection:
         with pytest.raises(Unreachable, match="Connection refused"):
             connection.call(ops.GET, "/a", timeout_s=WAIT_S)
-    with Connection([nobody]) as connection:
-        with pytest.raises(Unreachable):
-            connection.acquire("/l", timeout_s=0)
+    with Connection([nobody]) as connection, pytest.raises(Unreachable):
+        connection.acquire("/l", timeout_s=0)
 
 
 def test_nobody_in_time_is_unreachable(nobody):
