@@ -132,8 +132,10 @@ def test_deaths_and_requests_are_a_line_each(tmp_path, monkeypatch, capsys):
 def test_a_node_can_be_broken_by_name_or_as_the_leader(program, tmp_path, server, monkeypatch):
     asked = []
     server.leader_address = server.endpoint
-    nodes = [{"name": "n1", "pid": 1, "state": "stopped", "client": "x:1", "http": ""},
-             {"name": "n2", "pid": 1, "state": "running", "client": server.endpoint, "http": ""}]  # fmt: skip
+    nodes = [
+        {"name": "n1", "pid": 1, "state": "stopped", "client": "x:1", "http": ""},
+        {"name": "n2", "pid": 1, "state": "running", "client": server.endpoint, "http": ""},
+    ]
     monkeypatch.setattr(localcluster, "read_state", lambda _folder: {"pid": 1, "nodes": nodes})
     monkeypatch.setattr(
         localcluster,

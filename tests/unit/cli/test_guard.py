@@ -3,6 +3,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +73,8 @@ def test_a_command_that_does_not_listen_is_killed(held, server, monkeypatch, tmp
 
 def test_what_the_command_has_started_is_ended_with_it(held, server, tmp_path):
     pid_file = tmp_path / "pid"
-    script = f"trap 'exit 3' TERM; (trap '' TERM; sleep 60) & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; wait"
+    tell = f"echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}"
+    script = f"trap 'exit 3' TERM; (trap '' TERM; sleep 60) & {tell}; wait"
     child = child_of(held, "sh", "-c", script)
 
     def break_when_ready():
@@ -91,8 +93,7 @@ def test_what_the_command_has_started_is_ended_with_it(held, server, tmp_path):
 
 def is_alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
@@ -125,7 +126,8 @@ def test_a_heartbeat_keeps_the_command_going(server):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_go_on_to_the_command_and_ours_are_as_before(held, number):
     before = signal.getsignal(number)
-    script = f"trap 'exit 5' {number.value}; kill -{number.value} {os.getpid()}; while :; do sleep 0.02; done"
+    ask_us = f"kill -{number.value} {os.getpid()}"
+    script = f"trap 'exit 5' {number.value}; {ask_us}; while :; do sleep 0.02; done"
     # The trap is set before the signal to us, which comes back to the command.
     child = child_of(held, "sh", "-c", f"sleep 0.2; {script}")
     assert child.run() == 5

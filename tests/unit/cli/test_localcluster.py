@@ -78,9 +78,17 @@ def test_nodes_run_until_they_are_stopped(cluster, tmp_path):
 def test_what_can_be_done_to_a_node(cluster, tmp_path):
     cluster.start(fresh=False)
     node = cluster.nodes[0]
-    for action, wanted in (("pause", "paused"), ("resume", "running"), ("kill", "stopped"),
-                           ("restart", "running"), ("restart", "running"), ("stop", "stopped"),
-                           ("pause", "stopped"), ("resume", "stopped"), ("kill", "stopped")):  # fmt: skip
+    for action, wanted in (
+        ("pause", "paused"),
+        ("resume", "running"),
+        ("kill", "stopped"),
+        ("restart", "running"),
+        ("restart", "running"),
+        ("stop", "stopped"),
+        ("pause", "stopped"),
+        ("resume", "stopped"),
+        ("kill", "stopped"),
+    ):
         before = node.pid
         cluster.act(action, node)
         assert node.state == state(tmp_path)["n1"]["state"] == wanted, action
@@ -150,9 +158,9 @@ def test_two_clusters_do_not_share_a_folder(cluster, tmp_path, plans):
 
 
 def test_a_taken_port_is_named_with_the_way_out(cluster, plans):
-    with socket.create_server(("127.0.0.1", plans[1].peer_port)):
-        with pytest.raises(DevError, match="peer port of n2") as caught:
-            cluster.start(fresh=False)
+    taken = socket.create_server(("127.0.0.1", plans[1].peer_port))
+    with taken, pytest.raises(DevError, match="peer port of n2") as caught:
+        cluster.start(fresh=False)
     assert f"--base-port-peer {plans[1].peer_port + 10_000}" in str(caught.value)
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -49,8 +50,6 @@ def test_lengths_of_time_are_told_as_people_say_them(ms, text):
 def test_data_is_exact_except_for_a_line_end_on_a_terminal(
     on_terminal, shown, capfdbinary, monkeypatch
 ):
-    import sys
-
     monkeypatch.setattr(sys.stdout, "isatty", lambda: on_terminal)
     output.print_data(b"x")
     output.print_data(b"x\n")

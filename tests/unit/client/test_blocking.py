@@ -86,12 +86,11 @@ def test_a_write_without_an_answer_may_have_happened(server, writer):
 
 def test_nobody_at_all_is_told_soon(nobody, monkeypatch):
     monkeypatch.setattr(blocking, "PATIENCE_MS", 0)
-    with Connection([nobody]) as connection:
-        with pytest.raises(Unreachable, match="Connection refused"):
-            connection.open(timeout_s=WAIT_S)
-    with Connection([nobody], with_session=False) as connection:
-        with pytest.raises(Unreachable, match="Connection refused"):
-            connection.call(ops.GET, "/a", timeout_s=WAIT_S)
+    refused = pytest.raises(Unreachable, match="Connection refused")
+    with Connection([nobody]) as connection, refused:
+        connection.open(timeout_s=WAIT_S)
+    with Connection([nobody], with_session=False) as connection, refused:
+        connection.call(ops.GET, "/a", timeout_s=WAIT_S)
     with Connection([nobody]) as connection, pytest.raises(Unreachable):
         connection.acquire("/l", timeout_s=0)
 
@@ -106,9 +105,9 @@ def test_nobody_in_time_is_unreachable(nobody):
 
 def test_a_server_that_cannot_serve_says_why(server):
     server.goodbye = [codes.NO_QUORUM, "no quorum here"]
-    with Connection([server.endpoint]) as connection:
-        with pytest.raises(Unreachable, match="no quorum here"):
-            connection.open(timeout_s=0.05)
+    why = pytest.raises(Unreachable, match="no quorum here")
+    with Connection([server.endpoint]) as connection, why:
+        connection.open(timeout_s=0.05)
 
 
 def test_another_server_is_found_and_the_request_goes_there(server, nobody):

@@ -58,11 +58,11 @@ def test_a_number_is_resolved_at_once():
 def test_a_name_is_resolved_in_the_background(listener, monkeypatch):
     asked = threading.Event()
 
-    def slow(_host, port, *, type, flags):
+    def slow(_host, port, *, flags, **_options):
         if flags:
             raise socket.gaierror(socket.EAI_NONAME, "not a number")
         asked.wait(10)
-        return [(socket.AF_INET, type, 0, "", ("127.0.0.1", port))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(dialing.socket, "getaddrinfo", slow)
     dialer = Dialer([f"node:{listener.getsockname()[1]}"])

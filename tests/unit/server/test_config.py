@@ -28,7 +28,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_every_option_becomes_the_setting_of_its_name():
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert fields == {option.name.replace("-", "_") for option in OPTIONS}
+    assert fields == {option.name.removesuffix("-file").replace("-", "_") for option in OPTIONS}
 
 
 def test_without_any_source_a_node_is_alone_on_loopback():
