@@ -10,7 +10,7 @@ class Chroot:
 
     def __init__(self, prefix: str = "") -> None:
         assert not prefix or (prefix.startswith("/") and not prefix.endswith("/"))
-        self.prefix = prefix
+        self.prefix: str = prefix
 
     def inner(self, path: str) -> str:
         """Return the path as the cluster knows it."""

@@ -33,18 +33,18 @@ class Claim:
     __slots__ = ("abandoned", "changed", "code", "path", "position", "request", "state", "token")
 
     def __init__(self, path: str, changed: ClaimListener) -> None:
-        self.path = path
-        self.changed = changed
+        self.path: str = path
+        self.changed: ClaimListener = changed
         self.state = ClaimState.ASKED
-        self.request = 0
+        self.request: int = 0
         """The revision of the acquire, which names the claim; 0 while it is not known."""
         self.token = 0
         """The fencing token; 0 while the lock is not held."""
-        self.position = 0
+        self.position: int = 0
         """How many were before it in the queue when it was asked."""
         self.code = codes.OK
         """Why the claim is gone: a result code."""
-        self.abandoned = False
+        self.abandoned: bool = False
 
     def wait(self) -> None:
         """Note that the claim is queued."""

@@ -55,8 +55,8 @@ class TreeClient:
     def __init__(self, link: Link, *, chroot: str = "", timeout: Seconds = 10.0) -> None:
         self.link = link
         """The connection; for recipes and load generators."""
-        self.chroot = Chroot(chroot)
-        self.timeout_ms = ms_of(timeout)
+        self.chroot: Chroot = Chroot(chroot)
+        self.timeout_ms: int = ms_of(timeout)
         self._conversation = link.conversation
         self._loop = asyncio.get_running_loop()
         self._listeners: list[StateListener] = []

@@ -75,30 +75,30 @@ class Conversation:
         self.client_name = client_name
         self.session = 0 if with_session else ops.NO_SESSION
         """The session's number; 0 while there is none."""
-        self.state = State.SUSPENDED
+        self.state: State = State.SUSPENDED
         self.revision = 0
         """The newest revision seen. Nothing older will be shown, except to a stale read."""
-        self.lease = Lease(timeout_ms)
-        self.requests = RequestQueue()
-        self.watches = WatchTable(self.requests)
-        self.claims = ClaimTable(self.requests)
+        self.lease: Lease = Lease(timeout_ms)
+        self.requests: RequestQueue = RequestQueue()
+        self.watches: WatchTable = WatchTable(self.requests)
+        self.claims: ClaimTable = ClaimTable(self.requests)
         self.farewell: Farewell | None = None
         """Why the driver has to drop this connection; None while it is good."""
-        self.welcomed = False
-        self.draining = False
+        self.welcomed: bool = False
+        self.draining: bool = False
         """Send nothing new: the driver wants to change connections at the next quiet moment."""
-        self.cluster = ""
-        self.node = ""
+        self.cluster: str = ""
+        self.node: str = ""
         """The server at the other end; empty while there is none."""
-        self.leader = ""
-        self.leader_address = ""
+        self.leader: str = ""
+        self.leader_address: str = ""
         self._make_password = make_password
         self._password = make_password() if with_session else NO_BYTES
         self.on_state = on_state
         self._splitter = FrameSplitter()
         self._out: list[bytes] = []
-        self._connected = False
-        self._may_send = False
+        self._connected: bool = False
+        self._may_send: bool = False
         self._hello_at = -1
         self._session_end = codes.OK
 

@@ -31,7 +31,7 @@ class CoordError(Exception):
 
     def __init__(self, text: str = "", *, code: int | None = None, path: str | None = None) -> None:
         super().__init__(text)
-        self.code = self.default_code if code is None else code
+        self.code: int = self.default_code if code is None else code
         """The result code of the protocol; see wire/codes.py."""
         self.path = path
         self._text = text

@@ -23,11 +23,11 @@ class Lease:
     __slots__ = ("_doubt_from", "_pinged_at", "proved_at", "timeout_ms")
 
     def __init__(self, timeout_ms: int) -> None:
-        self.timeout_ms = timeout_ms
-        self.proved_at = -1
+        self.timeout_ms: int = timeout_ms
+        self.proved_at: int = -1
         """When the newest answered request was sent; -1 before there is one."""
-        self._pinged_at = -1
-        self._doubt_from = -1
+        self._pinged_at: int = -1
+        self._doubt_from: int = -1
 
     def end(self) -> int:
         """Return the time from which the session may be gone; -1 if it never was proved."""

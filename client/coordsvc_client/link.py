@@ -24,7 +24,7 @@ Dial: TypeAlias = Callable[
     [Callable[[], asyncio.Protocol], str, int], Awaitable[asyncio.BaseTransport]
 ]
 
-log = logging.getLogger("coordsvc_client")
+log: logging.Logger = logging.getLogger("coordsvc_client")
 
 
 def suspend_aware_ms() -> int:

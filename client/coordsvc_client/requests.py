@@ -55,22 +55,22 @@ class Request:
     def __init__(
         self, serial: int, op: int, args: tuple[object, ...], done: Done, consistency: int
     ) -> None:
-        self.serial = serial
-        self.op = op
-        self.args = args
-        self.done = done
-        self.consistency = consistency
-        self.deadline = NEVER
-        self.bound = False
+        self.serial: int = serial
+        self.op: int = op
+        self.args: tuple[object, ...] = args
+        self.done: Done = done
+        self.consistency: int = consistency
+        self.deadline: int = NEVER
+        self.bound: bool = False
         """It is about this connection and is not carried over to the next."""
-        self.open = True
+        self.open: bool = True
         """Neither answered nor given up."""
-        self.in_flight = False
-        self.maybe = False
+        self.in_flight: bool = False
+        self.maybe: bool = False
         """An earlier copy may have taken effect, although its answer never came."""
-        self.sends = 0
-        self.sent_at = -1
-        self.refusals = 0
+        self.sends: int = 0
+        self.sent_at: int = -1
+        self.refusals: int = 0
 
 
 class RequestQueue:

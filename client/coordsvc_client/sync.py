@@ -46,7 +46,7 @@ class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="coordsvc-client", daemon=True)
         self._thread.start()
 
@@ -74,8 +74,8 @@ class Held:
     """A lock that is held, until it is released or lost."""
 
     def __init__(self, thread: LoopThread, held: locks.Held) -> None:
-        self.path = held.path
-        self.token = held.token
+        self.path: str = held.path
+        self.token: int = held.token
         """The fencing token: grows with every grant. Hand it to what the lock protects."""
         self._thread = thread
         self._held = held

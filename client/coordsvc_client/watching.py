@@ -48,26 +48,26 @@ class Watch:
         fail: FailureListener,
     ) -> None:
         assert mode in (ops.WATCH_NODE, ops.WATCH_CHILDREN, ops.WATCH_SUBTREE)
-        self.path = path
+        self.path: str = path
         self.mode = mode
-        self.since = since
+        self.since: int = since
         """Every event up to this revision was delivered or is not wanted; 0: from now on."""
-        self.with_data = with_data
-        self.deliver = deliver
-        self.fail = fail
-        self.id = 0
+        self.with_data: bool = with_data
+        self.deliver: EventListener = deliver
+        self.fail: FailureListener = fail
+        self.id: int = 0
         """The serial of the request that last set it up; 0 while it is not set up."""
-        self.established = False
+        self.established: bool = False
         self.on_start: Callable[[], None] | None = None
         """Called when the server has taken it up: changes from now on are delivered."""
-        self.resync = False
+        self.resync: bool = False
         """A cut in the history is still to be told."""
         # One revision can have several events, and the connection can break between them. So the
         # watch starts before its newest revision again and passes over as many as it had.
-        self._partial = 0  # the newest revision with an event
-        self._had = 0  # how many of its events were delivered
-        self._at = 0  # how many of them came on this connection
-        self._shown_base = 0
+        self._partial: int = 0  # the newest revision with an event
+        self._had: int = 0  # how many of its events were delivered
+        self._at: int = 0  # how many of them came on this connection
+        self._shown_base: int = 0
 
     def arm(self, watch_id: int) -> int:
         """Note that it is being set up under this id; return the revision to start after."""

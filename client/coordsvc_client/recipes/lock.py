@@ -41,7 +41,7 @@ class Held:
         assert claim.state is ClaimState.HELD
         assert claim.token > 0
         self.path = path
-        self.token = claim.token
+        self.token: int = claim.token
         """The fencing token: grows with every grant. Hand it to what the lock protects."""
         self._client = client
         self._claim = claim

@@ -6,6 +6,7 @@ of a native payload is never zero, which tells the protocol apart from ZooKeeper
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgpack
@@ -14,7 +15,7 @@ HEADER_BYTES: Final = 4
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 """A larger length closes the connection: nobody allocates what a stranger asks for."""
 
-pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+pack: Final[Callable[[object], bytes]] = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 """Encode one value. Shared: the packer keeps no state between calls."""
 
 
@@ -51,7 +52,7 @@ class FrameSplitter:
     __slots__ = ("_kept", "frame_bytes_max")
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
-        self.frame_bytes_max = frame_bytes_max
+        self.frame_bytes_max: int = frame_bytes_max
         self._kept = b""
 
     def split(self, data: bytes) -> list[bytes]:

@@ -212,15 +212,16 @@ async def test_an_idle_session_lives_by_its_pings():
 @virtual
 async def test_the_client_moves_to_the_leader_and_follows_it():
     cluster = FakeCluster(("n1", "n2", "n3"))
-    cluster.leader = "n2"
+    cluster.leader = "n3"
     async with await cluster.connect(prefer_leader=True) as c:
         await asyncio.sleep(0.1)
-        assert c.address.host == "n2"
-        session = c.session
-        cluster.leader = "n3"
-        cluster.pipes[0].send([ops.LEADER, "n3", "n3:2181", 5])
-        await asyncio.sleep(0.1)
         assert c.address.host == "n3"
+        session = c.session
+        cluster.leader = "n1"
+        cluster.pipes[0].send([ops.LEADER, "n1", "n1:2181", 5])
+        await asyncio.sleep(0.1)
+        assert c.address.host == "n1"
+        assert len(cluster.hellos) == 3
         assert c.session == session
         await c.create("/a")
     assert len(cluster.pipes) == 0
