@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import socket
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,11 @@ def place_of(name: str, folder: str = LOCKS) -> str:
 
 def own_name() -> str:
     """Return what others see of us beside the lock: user@host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as containers run under
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def run_guarded(

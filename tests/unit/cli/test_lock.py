@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from coordsvc.base.vocabulary import codes, ops
@@ -67,3 +69,11 @@ def test_a_command_that_is_not_there_is_127_and_the_lock_is_given_back(ctl, serv
 
 def test_a_lock_wants_a_command(ctl):
     assert ctl("lock", "deploy").exit_code == 2
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch):
+    def nobody():
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert own_name().startswith(f"{os.getuid()}@")
