@@ -1,33 +1,37 @@
-"""The thread that appends and syncs: disk work in the order given, off the event loop.
+"""The log's way to disk: in the order given, many writes with one sync, off the event loop.
 
-Writes that wait together share one sync (group commit). A failure of the disk is final: nothing
-after it is acknowledged, and the process ends.
+One batch is under way at a time; what arrives meanwhile waits and shares the next sync (group
+commit). A batch of plain appends is written here and synced by the kernel (kernel_sync.py);
+anything that may take longer (a new segment, dropping old ones, or all of it where the kernel
+offers no such sync) is done by a thread, which has the log to itself meanwhile. A failure of the
+disk is final: nothing after it is acknowledged, and the process ends.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Final, TypeAlias
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeAlias, TypeVar
 
-from coordsvc.base.errors import CoordsvcError, DiskFull, Fatal
+from coordsvc.base.errors import CoordsvcError, DiskFailed, DiskFull, Fatal
 from coordsvc.replica.effects import LogReset, Write
+from coordsvc.server.kernel_sync import KernelSync
 from coordsvc.storage.wal import WriteAheadLog
 
+J = TypeVar("J")
 Job: TypeAlias = Write | LogReset | int
 """An int: drop the log before this index."""
 
 FULL_PAUSE_S: Final = 0.5  # between two attempts to write to a full disk
+RECORD_ROOM_BYTES: Final = 256
+"""What a write may take beside its payload: two headers, their padding, the hard state."""
 
 
-class LogThread:
-    """Owns the write-ahead log.
-
-    `written(count, seconds)` and `failed(error)` run on the thread: hand them on with
-    `call_soon_threadsafe`.
-    """
+class LogWriter:
+    """Owns the write-ahead log. Needs a running event loop, on which it calls back."""
 
     def __init__(
         self,
@@ -35,69 +39,118 @@ class LogThread:
         *,
         written: Callable[[int, float], None],
         failed: Callable[[CoordsvcError], None],
+        kernel_sync: bool = True,
     ) -> None:
+        """Take over `wal`.
+
+        Args:
+            wal: nobody else touches it from now on.
+            written: called with how many Writes became durable, and how long the sync took.
+            failed: called once, when the log can take nothing more.
+            kernel_sync: use the kernel's asynchronous sync where there is one.
+
+        """
         self._wal = wal
         self._written = written
         self._failed = failed
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="log")
+        self._kernel = KernelSync.open(self._loop, self._on_synced) if kernel_sync else None
+        self._jobs: list[Job] = []
+        self._syncing = 0
+        self._started = 0.0
+        self._broken = False
         self._stop = threading.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.busy_since: float | None = None
         """Since when (time.monotonic) the present batch is being written; None: idle."""
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
 
-    def put(self, job: Job) -> None:
-        """Queue a job behind all earlier ones."""
-        self._jobs.put(job)
+    def put(self, jobs: list[Job]) -> None:
+        """Queue jobs behind all earlier ones."""
+        self._jobs += jobs
+        if self.busy_since is None:
+            self._next()
 
-    def close(self) -> None:
-        """Finish what is queued, close the log, end the thread."""
+    async def close(self) -> None:
+        """Finish what is queued and close the log."""
         self._stop.set()
-        self._jobs.put(None)
-        self._thread.join()
+        await self._idle.wait()
+        if self._kernel is not None:
+            self._kernel.close()
+        await self._loop.run_in_executor(self._pool, self._wal.close)
+        self._pool.shutdown()
 
-    def _run(self) -> None:
-        try:
-            while self._turn():
-                pass
-        except (Fatal, AssertionError, OSError) as error:
-            cause = error if isinstance(error, CoordsvcError) else Fatal(repr(error))
-            self._failed(cause)
-        finally:
-            self._wal.close()
-
-    def _turn(self) -> bool:
-        """Do everything that is queued, with one sync."""
+    def _next(self) -> None:
+        """Begin with what is queued."""
         jobs = self._jobs
-        batch: list[Job] = []
-        job = jobs.get()
-        while job is not None:
-            batch.append(job)
-            if jobs.empty():
-                break
-            job = jobs.get()
+        if not jobs or self._broken:
+            self._idle.set()
+            return
+        self._jobs = []
+        self._idle.clear()
         self.busy_since = time.monotonic()
-        writes = self._carry_out(batch)
-        if writes:
-            started = time.perf_counter()
-            self._wal.sync()
-            self._written(writes, time.perf_counter() - started)
-        self.busy_since = None
-        while jobs.empty() and not self._stop.is_set() and self._prepare():
-            pass
-        return job is not None
+        try:
+            if self._kernel is None or not self._write_here(jobs, self._kernel):
+                self._hand_over(jobs)
+        except (CoordsvcError, AssertionError, OSError) as error:
+            self._fail(error)
 
-    def _carry_out(self, batch: list[Job]) -> int:
+    # By the kernel.
+
+    def _write_here(self, jobs: list[Job], kernel: KernelSync) -> bool:
+        """Write a batch that fits into the present segment; False if it is not such a batch."""
+        size = 0
+        for job in jobs:
+            if not isinstance(job, Write):
+                return False
+            size += RECORD_ROOM_BYTES + len(job.payload)
+        if not self._wal.has_room(size):
+            return False
+        for job in jobs:
+            assert isinstance(job, Write)
+            self._append(job)
+        self._syncing = len(jobs)
+        self._started = time.perf_counter()
+        if not kernel.start(self._wal.write()):
+            raise DiskFailed("the kernel takes no more requests to sync the log")
+        return True
+
+    def _on_synced(self, error: int) -> None:
+        try:
+            self._wal.synced(error)
+        except DiskFailed as failure:
+            self._fail(failure)
+            return
+        self._done(self._syncing, time.perf_counter() - self._started)
+
+    # By the thread.
+
+    def _hand_over(self, jobs: list[Job]) -> None:
+        work = self._loop.run_in_executor(self._pool, self._carry_out, jobs)
+        work.add_done_callback(self._on_carried_out)
+
+    def _carry_out(self, jobs: list[Job]) -> tuple[int, float]:
+        """Do everything in `jobs`, with one sync; return (writes, seconds of the sync)."""
         writes = 0
-        for job in batch:
+        for job in jobs:
             if isinstance(job, Write):
-                self._until_there_is_room(self._append, job)
+                self._until_there_is_room(job, self._append)
                 writes += 1
             elif isinstance(job, LogReset):
-                self._until_there_is_room(self._reset, job)
+                self._until_there_is_room(job, self._reset)
             else:
                 self._wal.drop_before(job)
-        return writes
+        started = time.perf_counter()
+        self._wal.sync()
+        return writes, time.perf_counter() - started
+
+    def _on_carried_out(self, work: asyncio.Future[tuple[int, float]]) -> None:
+        error = work.exception()
+        if error is None:
+            self._done(*work.result())
+        elif isinstance(error, Exception):
+            self._fail(error)
 
     def _append(self, write: Write) -> None:
         if write.hard_state is not None:
@@ -108,7 +161,7 @@ class LogThread:
     def _reset(self, reset: LogReset) -> None:
         self._wal.reset(reset.index)
 
-    def _until_there_is_room(self, do: Callable[..., None], job: Job) -> None:  # type: ignore[explicit-any]
+    def _until_there_is_room(self, job: J, do: Callable[[J], None]) -> None:
         """A full disk harms nothing that is durable: wait for room and go on."""
         while True:
             try:
@@ -119,8 +172,36 @@ class LogThread:
             else:
                 return
 
-    def _prepare(self) -> bool:
+    # Afterwards.
+
+    def _done(self, writes: int, seconds: float) -> None:
+        self.busy_since = None
+        if writes:
+            self._written(writes, seconds)
+        if self._jobs:
+            self._next()
+        elif not self._stop.is_set() and not self._wal.next_is_ready:
+            self.busy_since = time.monotonic()
+            preparing = self._loop.run_in_executor(self._pool, self._prepare)
+            preparing.add_done_callback(self._on_prepared)
+        else:
+            self._idle.set()
+
+    def _prepare(self) -> None:
+        """Do a piece of preparing the next segment, so that it need not be waited for."""
         try:
-            return self._wal.prepare_next()
+            self._wal.prepare_next()
         except DiskFull:
-            return False
+            self._stop.wait(FULL_PAUSE_S)
+
+    def _on_prepared(self, work: asyncio.Future[None]) -> None:
+        error = work.exception()
+        if error is None:
+            self._done(0, 0.0)
+        elif isinstance(error, Exception):
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._broken = True
+        self._idle.set()
+        self._failed(error if isinstance(error, CoordsvcError) else Fatal(repr(error)))

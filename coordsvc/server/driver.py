@@ -21,7 +21,7 @@ from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Replica
 from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.server.counters import Counters
-from coordsvc.server.disk import LogThread
+from coordsvc.server.disk import Job, LogWriter
 from coordsvc.storage.snapshots import SnapshotFile, SnapshotReader
 from coordsvc.storage.wal import WriteAheadLog
 
@@ -73,15 +73,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: Millis = 0
         self._stopped = False
-        self._disk = LogThread(
-            wal,
-            written=lambda count, seconds: self._soon(self._on_written, count, seconds),
-            failed=lambda error: self._soon(self._on_disk_failed, error),
-        )
-
-    def _soon(self, callback: Callable[..., None], *args: object) -> None:  # type: ignore[explicit-any]
-        if not self._stopped:
-            self._loop.call_soon_threadsafe(callback, *args)
+        self._disk = LogWriter(wal, written=self._on_written, failed=self._fail)
 
     # ------------------------------------------------------------------ turns
 
@@ -129,10 +121,11 @@ class Driver:
     def _carry_out(self, effects: Effects) -> None:
         if effects.send and self.peers is not None:
             self.peers.send(effects.send)
-        for write in effects.writes:
-            self._disk.put(write)
+        jobs: list[Job] = [*effects.writes]
         if effects.drop_log_before:
-            self._disk.put(effects.drop_log_before)
+            jobs.append(effects.drop_log_before)
+        if jobs:
+            self._disk.put(jobs)
         if effects.take_snapshot is not None:
             self._start(self._take_snapshot(effects.take_snapshot))
         for read in effects.read_snapshot:
@@ -149,14 +142,13 @@ class Driver:
         return 0.0 if since is None else time.monotonic() - since
 
     def _on_written(self, count: int, seconds: float) -> None:
+        if self._stopped:
+            return
         self.counters.synced(seconds)
         now = monotonic_ms()
         for _ in range(count):
             self.replica.persisted(now)
         self.schedule()
-
-    def _on_disk_failed(self, error: CoordsvcError) -> None:
-        self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""
@@ -249,5 +241,5 @@ class Driver:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._loop.run_in_executor(None, self._disk.close)
+        await self._disk.close()
         self._snapshots.shutdown(wait=True)

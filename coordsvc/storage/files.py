@@ -45,6 +45,9 @@ class File(Protocol):
 
         """
 
+    def descriptor(self) -> int:
+        """Return the number by which the system knows the open file; -1 if it does not."""
+
     def close(self) -> None:
         """Release the file. Makes nothing durable."""
 

@@ -79,6 +79,10 @@ class OsFile:
         except OSError as error:
             raise _refusal("fdatasync", self._place, error, room_matters=False) from error
 
+    def descriptor(self) -> int:
+        """Return the number by which the system knows the open file."""
+        return self._descriptor
+
     def close(self) -> None:
         """Release the descriptor."""
         with _translated("close", self._place, room_matters=False):

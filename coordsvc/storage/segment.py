@@ -171,12 +171,27 @@ class Active:
             DiskFailed: what is durable is unknown.
 
         """
-        if not self._pending:
-            return
+        if self._pending:
+            self.write()
+            self._file.sync()
+            self.synced_all()
+
+    def write(self) -> int:
+        """Write every record pushed so far; return the descriptor of the file to sync.
+
+        Push nothing more until it is synced, and then call `synced_all`.
+
+        Raises:
+            DiskFull, DiskFailed: as `write_and_sync`.
+
+        """
         data = b"".join(self._pending)
         assert self.synced + len(data) == self.end
         self._file.write_at(self.synced, data)
-        self._file.sync()
+        return self._file.descriptor()
+
+    def synced_all(self) -> None:
+        """Note that everything written is durable."""
         self._pending.clear()
         self.synced = self.end
 

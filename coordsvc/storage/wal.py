@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -142,6 +143,40 @@ class WriteAheadLog:
         except DiskFailed:
             self._failed = True
             raise
+
+    def has_room(self, payload_bytes: int) -> bool:
+        """Tell whether records of so many bytes in all fit without a new segment."""
+        return self._active.has_room(payload_bytes)
+
+    def write(self) -> int:
+        """Write what was gathered; return the descriptor that somebody else is to sync.
+
+        Until that sync is reported by `synced` nothing else may be called.
+        """
+        if self._failed:
+            raise DiskFailed(_REFUSAL)
+        try:
+            return self._active.write()
+        except DiskFailed:
+            self._failed = True
+            raise
+
+    def synced(self, error: int) -> None:
+        """Take the outcome of the sync of what `write` wrote: 0, or the error number.
+
+        Raises:
+            DiskFailed: it failed; the log takes nothing more.
+
+        """
+        if error:
+            self._failed = True
+            raise DiskFailed(f"the log could not be synced: {os.strerror(error)}")
+        self._active.synced_all()
+
+    @property
+    def next_is_ready(self) -> bool:
+        """Whether the next segment is prepared."""
+        return self._spare.is_ready(self._next_size())
 
     def prepare_next(self) -> bool:
         """Do a small piece of preparing the next segment; return whether more is to do.

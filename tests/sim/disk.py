@@ -138,6 +138,9 @@ class SimFile:
         self._files.step()
         self._inode.sync()
 
+    def descriptor(self) -> int:
+        return -1
+
     def close(self) -> None:
         self._closed = True
 
