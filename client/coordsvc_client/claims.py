@@ -35,14 +35,14 @@ class Claim:
     def __init__(self, path: str, changed: ClaimListener) -> None:
         self.path: str = path
         self.changed: ClaimListener = changed
-        self.state = ClaimState.ASKED
+        self.state: ClaimState = ClaimState.ASKED
         self.request: int = 0
         """The revision of the acquire, which names the claim; 0 while it is not known."""
-        self.token = 0
+        self.token: int = 0
         """The fencing token; 0 while the lock is not held."""
         self.position: int = 0
         """How many were before it in the queue when it was asked."""
-        self.code = codes.OK
+        self.code: int = codes.OK
         """Why the claim is gone: a result code."""
         self.abandoned: bool = False
 

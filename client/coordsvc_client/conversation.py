@@ -76,7 +76,7 @@ class Conversation:
         self.session = 0 if with_session else ops.NO_SESSION
         """The session's number; 0 while there is none."""
         self.state: State = State.SUSPENDED
-        self.revision = 0
+        self.revision: int = 0
         """The newest revision seen. Nothing older will be shown, except to a stale read."""
         self.lease: Lease = Lease(timeout_ms)
         self.requests: RequestQueue = RequestQueue()

@@ -48,8 +48,8 @@ class Wire(asyncio.Protocol):
     def __init__(self, link: Link) -> None:
         self._link = link
         self.transport: asyncio.Transport | None = None
-        self.gone = False
-        self.paused = False
+        self.gone: bool = False
+        self.paused: bool = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. The link greets when it takes this connection into use."""

@@ -77,7 +77,7 @@ class RequestQueue:
     """All requests without an answer, sent or not."""
 
     def __init__(self) -> None:
-        self.in_flight = 0
+        self.in_flight: int = 0
         """Requests on the wire."""
         self._serial = 0
         self._open: dict[int, Request] = {}

@@ -132,7 +132,7 @@ class WatchTable:
     """The watches of one client, kept up across connections."""
 
     def __init__(self, requests: RequestQueue) -> None:
-        self.shown = 0
+        self.shown: int = 0
         """The newest revision that a reply on this connection has shown."""
         self._requests = requests
         self._connected = False

@@ -5,7 +5,6 @@ import pytest
 from coordsvc_client import (
     BadVersion,
     Closed,
-    EventKind,
     NodeExists,
     NoNode,
     OutcomeUnknown,
@@ -15,7 +14,6 @@ from coordsvc_client import (
     TransactionFailed,
     Unavailable,
 )
-from coordsvc_client import stream
 from coordsvc_client.errors import BadRequest
 from coordsvc_client.wire import codes, ops
 from tests.unit.client.fake_server import FakeCluster
@@ -164,91 +162,6 @@ async def test_a_write_in_flight_when_the_session_is_lost_has_an_unknown_outcome
 
 
 @virtual
-async def test_without_a_server_the_state_is_suspended_and_lost_when_the_lease_is_over():
-    cluster = FakeCluster()
-    c = await cluster.connect(timeout_ms=10_000)
-    loop = asyncio.get_running_loop()
-    states = []
-    c.on_state(lambda state: states.append((state, round(loop.time() - began, 1))))
-    began = loop.time()
-    cluster.down.add("n1")
-    cluster.drop()
-    await asyncio.sleep(20)
-    assert [state for state, _ in states] == [State.SUSPENDED, State.LOST]
-    assert states[1][1] <= 9.0, "a tenth before the servers may expire it"
-    cluster.down.clear()
-    await asyncio.sleep(5)
-    assert c.state is State.CONNECTED
-    await c.close()
-
-
-@virtual
-async def test_a_server_that_falls_silent_is_left_for_another_before_the_lease_ends():
-    cluster = FakeCluster(("n1", "n2"))
-    c = await cluster.connect(timeout_ms=9_000)
-    states = []
-    c.on_state(states.append)
-    assert c.address.host == "n1"
-    cluster.frozen.add("n1")
-    await asyncio.sleep(8)
-    assert c.address.host == "n2"
-    assert State.LOST not in states
-    await c.close()
-
-
-@virtual
-async def test_an_idle_session_lives_by_its_pings():
-    cluster = FakeCluster()
-    c = await cluster.connect(timeout_ms=4_000)
-    states = []
-    c.on_state(states.append)
-    await asyncio.sleep(60)
-    assert states == []
-    pings = [request for request in cluster.requests if request[0] == ops.PING]
-    assert 50 <= len(pings) <= 70
-    await c.close()
-
-
-@virtual
-async def test_the_client_moves_to_the_leader_and_follows_it():
-    cluster = FakeCluster(("n1", "n2", "n3"))
-    cluster.leader = "n3"
-    async with await cluster.connect(prefer_leader=True) as c:
-        await asyncio.sleep(0.1)
-        assert c.address.host == "n3"
-        session = c.session
-        cluster.leader = "n1"
-        cluster.pipes[0].send([ops.LEADER, "n1", "n1:2181", 5])
-        await asyncio.sleep(0.1)
-        assert c.address.host == "n1"
-        assert len(cluster.hellos) == 3
-        assert c.session == session
-        await c.create("/a")
-    assert len(cluster.pipes) == 0
-
-
-@virtual
-async def test_a_leader_out_of_reach_does_not_cost_the_connection():
-    cluster = FakeCluster(("n1", "n2"))
-    cluster.leader = "n2"
-    cluster.down.add("n2")
-    async with await cluster.connect(prefer_leader=True) as c:
-        await asyncio.sleep(1)
-        assert c.address.host == "n1"
-        assert len(cluster.hellos) == 1
-
-
-@virtual
-async def test_a_server_of_another_cluster_is_left():
-    cluster = FakeCluster(("n1", "n2"))
-    async with await cluster.connect() as c:
-        cluster.name = "cell-2"
-        cluster.drop()
-        with pytest.raises(Timeout):
-            await c.get("/", timeout=1)
-
-
-@virtual
 async def test_connecting_fails_in_time_where_nobody_answers():
     cluster = FakeCluster()
     cluster.down.add("n1")
@@ -334,70 +247,3 @@ async def test_a_load_generator_can_do_without_futures():
         assert sorted(map(str, answers)) == ["0"] * 2_000 + ["ping"]
         floors = [request[2] for request in cluster.requests if request[0] == ops.CREATE]
         assert floors == sorted(floors)
-
-
-@virtual
-async def test_a_watch_goes_on_after_a_lost_connection_without_gap_or_repetition():
-    cluster = FakeCluster(("n1", "n2"))
-    async with await cluster.connect() as c, await cluster.connect(first=1) as writer:
-        async with c.watch("/", recursive=True) as events:
-            await writer.create("/a", b"1")
-            assert (await anext(events)).path == "/a"
-            for pipe in list(cluster.pipes):
-                if pipe.session == c.session:
-                    pipe.close()
-            for name in ("/b", "/c"):
-                await writer.create(name, b"")
-            seen = [await anext(events) for _ in range(2)]
-            assert [event.path for event in seen] == ["/b", "/c"]
-            await writer.set("/a", b"2")
-            event = await anext(events)
-            assert (event.kind, event.data) == (EventKind.CHANGED, b"2")
-            assert events.pending() == 0
-
-
-@virtual
-async def test_a_history_that_was_cut_gives_a_resync_and_later_events_follow():
-    cluster = FakeCluster()
-    async with await cluster.connect() as c:
-        await c.create("/a")
-        cluster.compacted = cluster.revision + 1
-        events = c.watch("/", recursive=True, since=50)
-        event = await anext(events)
-        assert (event.kind, event.path) == (EventKind.RESYNC, "/")
-        assert event.revision == cluster.revision
-        await c.create("/b")
-        assert (await anext(events)).path == "/b"
-
-
-@virtual
-async def test_a_consumer_that_is_too_slow_gets_what_fitted_and_then_a_resync():
-    cluster = FakeCluster()
-    async with await cluster.connect() as c:
-        async with c.watch("/", recursive=True) as events:
-            for number in range(stream.QUEUE_MAX + 5):
-                cluster.revision += 1
-                cluster.do_create(c.session, f"/n{number}", b"", 0, False, False, 0, [])
-            await asyncio.sleep(0.1)
-            assert events.pending() == stream.QUEUE_MAX
-            for _ in range(stream.QUEUE_MAX):
-                assert (await anext(events)).kind is EventKind.CREATED
-            assert (await anext(events)).kind is EventKind.RESYNC
-            await c.create("/later")
-            assert (await anext(events)).path == "/later"
-
-
-@virtual
-async def test_a_watch_on_a_path_the_server_refuses_fails():
-    cluster = FakeCluster()
-    async with await cluster.connect() as c:
-
-        def deny(pipe, request):
-            if request[0] == ops.WATCH:
-                pipe.send([request[1], codes.DENIED, cluster.revision, "no"])
-            return request[0] == ops.WATCH
-
-        cluster.intercept = deny
-        with pytest.raises(PermissionError):
-            async with c.watch("/secret"):
-                pass

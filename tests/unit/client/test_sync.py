@@ -1,7 +1,6 @@
 import pytest
 
-import coordsvc_client
-from coordsvc_client import LockLost, NoNode, State, connect, sync
+from coordsvc_client import LockLost, NoNode, State, sync
 from coordsvc_client.wire import codes, ops
 from tests.unit.fakeserver import STAT, FakeServer
 
@@ -85,19 +84,3 @@ def test_a_lock_is_held_and_its_loss_is_told_but_does_not_stop_the_body(server):
 def test_connecting_in_vain_ends_the_thread():
     with pytest.raises(ConnectionError):
         sync.connect("127.0.0.1:1", timeout=0.05)
-
-
-async def test_connect_can_be_awaited_or_entered(server, monkeypatch):
-    monkeypatch.setenv("COORDSVC_ENDPOINTS", f"coord://{server.endpoint}?name=env&timeout=3")
-    async with connect() as c:
-        assert c.timeout_ms == 3_000
-    client = await connect(server.endpoint, name="direct")
-    await client.close()
-    assert [hello[7] for hello in server.hellos] == ["env", "direct"]
-
-
-def test_every_public_name_can_be_had_and_no_other():
-    for name in coordsvc_client.__all__:
-        assert getattr(coordsvc_client, name) is not None
-    with pytest.raises(AttributeError):
-        coordsvc_client.nothing

@@ -1,0 +1,28 @@
+import pytest
+
+import coordsvc_client
+from coordsvc_client import connect
+from tests.unit.fakeserver import FakeServer
+
+
+@pytest.fixture
+def server():
+    server = FakeServer()
+    yield server
+    server.close()
+
+
+async def test_connect_can_be_awaited_or_entered(server, monkeypatch):
+    monkeypatch.setenv("COORDSVC_ENDPOINTS", f"coord://{server.endpoint}?name=env&timeout=3")
+    async with connect() as c:
+        assert c.timeout_ms == 3_000
+    client = await connect(server.endpoint, name="direct")
+    await client.close()
+    assert [hello[7] for hello in server.hellos] == ["env", "direct"]
+
+
+def test_every_public_name_can_be_had_and_no_other():
+    for name in coordsvc_client.__all__:
+        assert getattr(coordsvc_client, name) is not None
+    with pytest.raises(AttributeError):
+        coordsvc_client.nothing

@@ -1,0 +1,96 @@
+import asyncio
+
+import pytest
+
+from coordsvc_client import (
+    State,
+    Timeout,
+)
+from coordsvc_client.wire import ops
+from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.virtual_loop import virtual
+
+
+@virtual
+async def test_without_a_server_the_state_is_suspended_and_lost_when_the_lease_is_over():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout_ms=10_000)
+    loop = asyncio.get_running_loop()
+    states = []
+    c.on_state(lambda state: states.append((state, round(loop.time() - began, 1))))
+    began = loop.time()
+    cluster.down.add("n1")
+    cluster.drop()
+    await asyncio.sleep(20)
+    assert [state for state, _ in states] == [State.SUSPENDED, State.LOST]
+    assert states[1][1] <= 9.0, "a tenth before the servers may expire it"
+    cluster.down.clear()
+    await asyncio.sleep(5)
+    assert c.state is State.CONNECTED
+    await c.close()
+
+
+@virtual
+async def test_a_server_that_falls_silent_is_left_for_another_before_the_lease_ends():
+    cluster = FakeCluster(("n1", "n2"))
+    c = await cluster.connect(timeout_ms=9_000)
+    states = []
+    c.on_state(states.append)
+    assert c.address.host == "n1"
+    cluster.frozen.add("n1")
+    await asyncio.sleep(8)
+    assert c.address.host == "n2"
+    assert State.LOST not in states
+    await c.close()
+
+
+@virtual
+async def test_an_idle_session_lives_by_its_pings():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout_ms=4_000)
+    states = []
+    c.on_state(states.append)
+    await asyncio.sleep(60)
+    assert states == []
+    pings = [request for request in cluster.requests if request[0] == ops.PING]
+    assert 50 <= len(pings) <= 70
+    await c.close()
+
+
+@virtual
+async def test_the_client_moves_to_the_leader_and_follows_it():
+    cluster = FakeCluster(("n1", "n2", "n3"))
+    cluster.leader = "n3"
+    async with await cluster.connect(prefer_leader=True) as c:
+        await asyncio.sleep(0.1)
+        assert c.address.host == "n3"
+        session = c.session
+        cluster.leader = "n1"
+        cluster.pipes[0].send([ops.LEADER, "n1", "n1:2181", 5])
+        await asyncio.sleep(0.1)
+        assert c.address.host == "n1"
+        assert len(cluster.hellos) == 3
+        assert c.session == session
+        await c.create("/a")
+    assert len(cluster.pipes) == 0
+
+
+@virtual
+async def test_a_leader_out_of_reach_does_not_cost_the_connection():
+    cluster = FakeCluster(("n1", "n2"))
+    cluster.leader = "n2"
+    cluster.down.add("n2")
+    async with await cluster.connect(prefer_leader=True) as c:
+        await asyncio.sleep(1)
+        assert c.address.host == "n1"
+        assert len(cluster.hellos) == 1
+
+
+@virtual
+async def test_a_server_of_another_cluster_is_left():
+    cluster = FakeCluster(("n1", "n2"))
+    async with await cluster.connect() as c:
+        cluster.name = "cell-2"
+        cluster.drop()
+        with pytest.raises(Timeout):
+            await c.get("/", timeout=1)
