@@ -75,6 +75,11 @@ def test_nodes_run_until_they_are_stopped(cluster, tmp_path):
             os.kill(pid, 0)
 
 
+def test_ctrl_c_reaches_the_parent_only(cluster):
+    cluster.start(fresh=False)
+    assert [os.getpgid(node.pid) for node in cluster.nodes] == [n.pid for n in cluster.nodes]
+
+
 def test_what_can_be_done_to_a_node(cluster, tmp_path):
     cluster.start(fresh=False)
     node = cluster.nodes[0]
