@@ -161,8 +161,9 @@ class Conversation:
         try:
             for body in self._splitter.split(data):
                 for message in _messages_of(body):
-                    if self.farewell is None:
-                        self._receive(message, now)
+                    if self.farewell is not None:
+                        break
+                    self._receive(message, now)
         except FrameError as error:
             self.farewell = Farewell(codes.BAD_FRAME, f"the server broke the protocol: {error}")
         if self._session_end:
@@ -170,6 +171,11 @@ class Conversation:
         self._update_state(now)
 
     def _receive(self, message: list[object], now: int) -> None:
+        if len(message) == 4:  # a reply, nearly always: the match below would double its cost
+            serial, code, revision, value = message
+            if type(serial) is type(code) is type(revision) is int and serial > 0:
+                self._receive_reply(serial, (code, revision, value), now)
+                return
         match message:
             case [int(serial), int(code), int(revision), value, *_] if serial > 0:
                 self._receive_reply(serial, (code, revision, value), now)

@@ -48,18 +48,17 @@ async def test_a_history_that_was_cut_gives_a_resync_and_later_events_follow():
 @virtual
 async def test_a_consumer_that_is_too_slow_gets_what_fitted_and_then_a_resync():
     cluster = FakeCluster()
-    async with await cluster.connect() as c:
-        async with c.watch("/", recursive=True) as events:
-            for number in range(stream.QUEUE_MAX + 5):
-                cluster.revision += 1
-                cluster.do_create(c.session, f"/n{number}", b"", 0, False, False, 0, [])
-            await asyncio.sleep(0.1)
-            assert events.pending() == stream.QUEUE_MAX
-            for _ in range(stream.QUEUE_MAX):
-                assert (await anext(events)).kind is EventKind.CREATED
-            assert (await anext(events)).kind is EventKind.RESYNC
-            await c.create("/later")
-            assert (await anext(events)).path == "/later"
+    async with await cluster.connect() as c, c.watch("/", recursive=True) as events:
+        for number in range(stream.QUEUE_MAX + 5):
+            cluster.revision += 1
+            cluster.do_create(c.session, f"/n{number}", b"", 0, False, False, 0, [])
+        await asyncio.sleep(0.1)
+        assert events.pending() == stream.QUEUE_MAX
+        for _ in range(stream.QUEUE_MAX):
+            assert (await anext(events)).kind is EventKind.CREATED
+        assert (await anext(events)).kind is EventKind.RESYNC
+        await c.create("/later")
+        assert (await anext(events)).path == "/later"
 
 
 @virtual

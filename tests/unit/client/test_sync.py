@@ -71,13 +71,12 @@ def test_a_lock_is_held_and_its_loss_is_told_but_does_not_stop_the_body(server):
             held.check()
             assert (held.token, held.path) == (9, "/l")
         assert len(server.asked(ops.RELEASE)) == 1
-        with pytest.raises(LockLost):
-            with c.lock("/l", on_lost=lambda: lost.append(2)) as held:
-                server.push([ops.LOCK_EVENT, "/l", 9, ops.GONE, 0, 10])
-                while not lost:
-                    c.lock_info("/l")
-                with pytest.raises(LockLost):
-                    held.check()
+        with pytest.raises(LockLost), c.lock("/l", on_lost=lambda: lost.append(2)) as held:
+            server.push([ops.LOCK_EVENT, "/l", 9, ops.GONE, 0, 10])
+            while not lost:
+                c.lock_info("/l")
+            with pytest.raises(LockLost):
+                held.check()
     assert lost == [2]
 
 

@@ -1,6 +1,7 @@
 """The contract of a lock: no body without it, and none after it."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -93,11 +94,10 @@ async def test_a_lock_lost_to_the_clock_is_released_if_the_session_turns_out_to_
 @virtual
 async def test_a_short_break_of_the_connection_does_not_cost_the_lock():
     cluster = FakeCluster(("n1", "n2"))
-    async with await cluster.connect() as c:
-        async with c.lock("/l") as held:
-            cluster.drop()
-            await asyncio.sleep(30)
-            held.check()
+    async with await cluster.connect() as c, c.lock("/l") as held:
+        cluster.drop()
+        await asyncio.sleep(30)
+        held.check()
 
 
 @virtual
@@ -211,11 +211,10 @@ async def test_task_groups_inside_and_around_the_body_see_the_loss():
                 stopped.append(True)
 
         async def work():
-            async with c.lock("/l"):
-                async with asyncio.TaskGroup() as inner:
-                    inner.create_task(child())
-                    cluster.expire(c.session)
-                    cluster.drop()
+            async with c.lock("/l"), asyncio.TaskGroup() as inner:
+                inner.create_task(child())
+                cluster.expire(c.session)
+                cluster.drop()
 
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as outer:
@@ -246,10 +245,8 @@ async def test_a_body_that_ignores_the_cancellation_still_ends_in_the_loss():
             async with c.lock("/l"):
                 cluster.expire(c.session)
                 cluster.drop()
-                try:
+                with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(1_000)
-                except asyncio.CancelledError:
-                    pass
         await asyncio.sleep(0)
 
 
@@ -271,30 +268,28 @@ async def test_an_error_of_the_body_is_kept_when_the_lock_was_lost_as_well():
 @virtual
 async def test_a_lock_that_is_not_had_in_time_never_runs_the_body():
     cluster = FakeCluster()
-    async with await cluster.connect() as a, await cluster.connect() as b:
-        async with a.lock("/l"):
-            for wait in (0, 5):
-                with pytest.raises(LockNotAcquired) as caught:
-                    async with b.lock("/l", wait=wait):
-                        pytest.fail("the body ran")
-                assert isinstance(caught.value, TimeoutError)
-            await asyncio.sleep(0.1)
-            assert len(queue_of(cluster)) == 1, "no ghost waits"
+    async with await cluster.connect() as a, await cluster.connect() as b, a.lock("/l"):
+        for wait in (0, 5):
+            with pytest.raises(LockNotAcquired) as caught:
+                async with b.lock("/l", wait=wait):
+                    pytest.fail("the body ran")
+            assert isinstance(caught.value, TimeoutError)
+        await asyncio.sleep(0.1)
+        assert len(queue_of(cluster)) == 1, "no ghost waits"
 
 
 @virtual
 async def test_a_waiter_that_is_cancelled_leaves_no_claim():
     cluster = FakeCluster()
-    async with await cluster.connect() as a, await cluster.connect() as b:
-        async with a.lock("/l"):
-            task = asyncio.create_task(b.lock("/l").__aenter__())
-            await asyncio.sleep(1)
-            assert len(queue_of(cluster)) == 2
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await asyncio.sleep(0.1)
-            assert len(queue_of(cluster)) == 1
+    async with await cluster.connect() as a, await cluster.connect() as b, a.lock("/l"):
+        task = asyncio.create_task(b.lock("/l").__aenter__())
+        await asyncio.sleep(1)
+        assert len(queue_of(cluster)) == 2
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.1)
+        assert len(queue_of(cluster)) == 1
 
 
 @virtual
