@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from collections.abc import Callable
+from typing import Final, TypeVar, cast
 
 import msgpack
 
+from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, SessionId, Term
 from coordsvc.base.values import Value
 from coordsvc.raft.messages import Entry, HardState, Membership, SnapshotMeta
+
+T = TypeVar("T")
 
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -92,6 +96,29 @@ class EntryEncoder:
             self._last = last
             self._count = len(entries)
         return self._bytes
+
+
+def size_of_entry(entry: Entry) -> int:
+    """Return the bytes of data that an entry carries."""
+    return len(entry[3])
+
+
+def in_batches(items: list[T], size_of: Callable[[T], int]) -> list[list[T]]:
+    """Return `items` in runs of about limits.BATCH_BYTES_MAX; the empty list if there are none.
+
+    A run exceeds it by less than one item, so that it always fits a record and a peer's frame.
+    """
+    if sum(map(size_of, items)) <= limits.BATCH_BYTES_MAX:
+        return [items] if items else []
+    batches: list[list[T]] = []
+    room = 0
+    for item in items:
+        if room <= 0:
+            batches.append([])
+            room = limits.BATCH_BYTES_MAX
+        batches[-1].append(item)
+        room -= size_of(item)
+    return batches
 
 
 def decode_entries(data: bytes) -> list[Entry]:

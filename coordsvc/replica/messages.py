@@ -15,16 +15,22 @@ class Forward:
     """Commands of the sender's clients, for the leader to propose in this order.
 
     Never answered: the sender sees its commands come back through the log. `touched` are the
-    sessions heard from since the last message that carried any.
+    sessions heard from since the last message that carried any. `term` is the one in which the
+    receiver leads, for the sender. In another term it takes nothing: the sender will send again
+    everything that is pending, and part of that must not be there before the rest.
     """
 
+    term: Term
     touched: list[SessionId]
     commands: list[bytes]
 
 
 @record
 class ReadIndexRequest:
-    """Ask the leader from which index on a read is linearizable (thesis 6.4)."""
+    """Ask the leader from which index on a read is linearizable (thesis 6.4).
+
+    `touched` are at least the sessions whose reads wait for the answer.
+    """
 
     token: int
     touched: list[SessionId]

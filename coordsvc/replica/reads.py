@@ -39,14 +39,23 @@ class ReadQueue:
         """Queue a read until the state reaches `index`."""
         self._behind.append((index, give_up, [(client, serial, read)]))
 
-    def ask(self, now: Millis) -> int:
-        """Return the token of a new round for all reads that wait, or 0 if none does."""
+    @property
+    def unasked(self) -> bool:
+        """Whether reads wait for a round."""
+        return bool(self._new)
+
+    def ask(self, now: Millis) -> tuple[int, list[SessionId]]:
+        """Return the token of a new round for all reads that wait, and the sessions they are of.
+
+        The token is 0 if no read waits.
+        """
         if not self._new:
-            return 0
+            return 0, []
         self._token += 1
         self._asked[self._token] = (now, self._new)
+        sessions = [read[0].session for read in self._new if read[0].session]
         self._new = []
-        return self._token
+        return self._token, sessions
 
     def confirmed(
         self, token: int, index: Index, *, lapsed: list[SessionId], give_up: Millis
@@ -74,12 +83,11 @@ class ReadQueue:
 
     def serve(self, applied: Index) -> None:
         """Serve what the state is new enough for."""
-        behind = self._behind
-        for _ in range(len(behind)):
-            index, give_up, reads = behind.popleft()
-            if index > applied:
-                behind.append((index, give_up, reads))
-                continue
+        ripe = [group for group in self._behind if group[0] <= applied]
+        if not ripe:
+            return
+        self._behind = deque(group for group in self._behind if group[0] > applied)
+        for _index, _give_up, reads in ripe:
             for client, _serial, read in reads:
                 client.serve(read)
 

@@ -9,10 +9,10 @@ from coordsvc.replica.codec import decode_hard_state, rebuild_log
 from coordsvc.replica.replica import Recovered
 from coordsvc.replica.vault import Vault
 from coordsvc.state.machine import StateMachine
-from coordsvc.storage.recovery import RecoveredLog
+from coordsvc.storage.wal import WriteAheadLog
 
 
-def recover(log: RecoveredLog, vault: Vault, bootstrap: Membership) -> Recovered:
+def recover(wal: WriteAheadLog, vault: Vault, bootstrap: Membership) -> Recovered:
     """Return what the newest snapshot and the log behind it hold.
 
     `bootstrap` is the membership with which a cluster starts that has no snapshot yet.
@@ -21,6 +21,7 @@ def recover(log: RecoveredLog, vault: Vault, bootstrap: Membership) -> Recovered
         CorruptData: snapshot and log do not join: something that was durable is missing.
 
     """
+    log = wal.recovered
     latest = vault.latest()
     if latest is None:
         meta, machine = SnapshotMeta(0, 0, bootstrap), StateMachine()
@@ -28,7 +29,16 @@ def recover(log: RecoveredLog, vault: Vault, bootstrap: Membership) -> Recovered
         meta, machine = latest
         if machine.revision != meta.index:
             raise CorruptData(f"the snapshot at {meta.index} holds revision {machine.revision}")
+    if not log.records and log.last_index > meta.index:
+        raise CorruptData(
+            f"the log starts behind entry {log.last_index}, the snapshot ends at {meta.index}: what"
+            " lies between is missing"
+        )
     entries = rebuild_log(log.records, meta.index, meta.term)
+    if not entries and log.last_index != meta.index:
+        # A crash came before the log was reset behind an installed snapshot. What is left of it
+        # must go, or the next entries would stand behind ones that contradict the snapshot.
+        wal.reset(meta.index)
     state = HardState(0, None) if log.state is None else decode_hard_state(log.state)
     log.records = []  # they may be large, and are held in `entries` now
     return Recovered(RecoveredRaft(state, meta, entries), machine)

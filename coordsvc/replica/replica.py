@@ -12,16 +12,22 @@ from collections import deque
 from typing import Final
 
 from coordsvc.base import limits
-from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId
+from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
 from coordsvc.base.record import record
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
+from coordsvc.raft.messages import COMMAND, SnapshotMeta
 from coordsvc.raft.node import RaftNode, RaftSettings, RecoveredRaft
 from coordsvc.raft.ready import Ready
 from coordsvc.replica import messages
-from coordsvc.replica.codec import EntryEncoder, encode_hard_state, internal_command
+from coordsvc.replica.codec import (
+    EntryEncoder,
+    encode_hard_state,
+    in_batches,
+    internal_command,
+    size_of_entry,
+)
 from coordsvc.replica.compaction import Compaction, CompactionSettings
 from coordsvc.replica.desk import Answer, Desk
 from coordsvc.replica.effects import (
@@ -103,6 +109,7 @@ class Replica:
         self._effects = Effects()
         self._rounds: dict[int, tuple[NodeId, int, list[SessionId]]] = {}
         self._round = 0
+        self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
         self._leader_known_at = now
         self._housekeeping_at = now
         self._touch_at = now
@@ -151,6 +158,7 @@ class Replica:
             client.rejected(codes.BAD_PASSWORD, "that is not the session's password")
         else:
             self.desk.attach(client, session)
+            self.touch(session, self.now)
             client.welcomed(session, password, known.timeout_ms)
 
     def disconnect(self, client: Client) -> None:
@@ -220,6 +228,7 @@ class Replica:
 
     def link_made(self, peer: NodeId, now: Millis) -> None:
         """A connection to `peer` stands."""
+        self.snapshots.stop_sending(peer, now)  # what was on its way on an older link is lost
         self.raft.link_made(peer, now)
         if peer == self.raft.leader:
             self._submit_again()
@@ -291,12 +300,11 @@ class Replica:
         self.machine = machine
         self._commit = max(self._commit, meta.index)
         self.snapshots.compaction.taken(meta.index)
-        # Whatever was watched may have changed in between: only a re-read tells.
-        for client, watch_id in self.watches.clear():
-            client.watch_lost(watch_id, codes.COMPACTED, meta.index)
-        for session in list(self.desk.attached):
-            if session not in machine.sessions.by_id:
-                self.desk.ended(session)
+        # Answers, events and grants may be among what was skipped. Clients that come back, here
+        # or elsewhere, ask for all of it.
+        for client in list(self.desk.connected):
+            client.rejected(codes.BEHIND, "this replica had fallen too far behind")
+        self._submit_again()
 
     # ------------------------------------------------------------------ the turn
 
@@ -309,19 +317,26 @@ class Replica:
         self.now = now
         if now >= self._housekeeping_at:
             self._housekeep(now)
-        while True:
-            self._pass_on_commands(now, wall_ms)
-            self._pass_on_reads(now)
-            ready = self.raft.ready()
-            if not ready:
-                break
-            self._carry_out(ready, now)
+        self._exchange(now, wall_ms)
         self._apply(now)
+        if self.desk.outgoing or self.reads.unasked:  # what came behind a greeting
+            self._exchange(now, wall_ms)
         if self.snapshots.compaction.is_due(self.applied, now):
             self.snapshots.take(self.machine, self._effects)
         effects = self._effects
         self._effects = Effects()
         return effects
+
+    def _exchange(self, now: Millis, wall_ms: Millis) -> None:
+        """Give Raft what came in, and take what it wants, until it wants nothing more."""
+        while True:
+            self._follow_leadership(now)
+            self._pass_on_commands(now, wall_ms)
+            self._pass_on_reads(now)
+            ready = self.raft.ready()
+            if not ready:
+                return
+            self._carry_out(ready, now)
 
     def _pass_on_commands(self, now: Millis, wall_ms: Millis) -> None:
         desk = self.desk
@@ -333,8 +348,15 @@ class Replica:
                 self._proposals = []
                 self._proposal_bytes = 0
         elif desk.outgoing and self.raft.leader is not None:
-            forward = messages.Forward(desk.take_touched(), desk.take_outgoing())
-            self._effects.send.append((self.raft.leader, forward))
+            self._forward(self.raft.leader)
+
+    def _forward(self, leader: NodeId) -> None:
+        """Pass commands and signs of life on, in messages that always fit a frame."""
+        touched = self.desk.take_touched()
+        for commands in in_batches(self.desk.take_outgoing(), len) or [[]]:
+            forward = messages.Forward(self.raft.term, touched, commands)
+            self._effects.send.append((leader, forward))
+            touched = []
 
     def _queue_proposals(self, commands: list[bytes]) -> None:
         self._proposals += commands
@@ -344,13 +366,15 @@ class Replica:
         leader = self.raft.leader
         if leader is None:
             return
-        token = self.reads.ask(now)
+        token, readers = self.reads.ask(now)
         if not token:
             return
         if leader == self.node:
             self._confirm(self.node, token, [], now)
         else:
-            request = messages.ReadIndexRequest(token, self.desk.take_touched())
+            # An earlier message that told of them may have been lost, or come too late.
+            touched = list(dict.fromkeys(readers + self.desk.take_touched()))
+            request = messages.ReadIndexRequest(token, touched)
             self._effects.send.append((leader, request))
 
     def _confirm(self, asker: NodeId, token: int, lapsed: list[SessionId], now: Millis) -> None:
@@ -360,8 +384,6 @@ class Replica:
         self.raft.read(self._round, now)
 
     def _carry_out(self, ready: Ready, now: Millis) -> None:
-        if ready.leadership_changed:
-            self._on_leadership(now)
         promises: list[tuple[NodeId, PeerMessage]] = list(ready.send_after_sync)
         if ready.hard_state is not None or ready.entries:
             self._write(ready, promises)
@@ -380,20 +402,23 @@ class Replica:
             self.snapshots.send_to(peer, now, self._effects)
 
     def _write(self, ready: Ready, promises: list[tuple[NodeId, PeerMessage]]) -> None:
-        entries = ready.entries
-        state: HardState | None = ready.hard_state
-        last = ready.first_index + len(entries) - 1 if entries else 0
-        payload = self.encoder.encode(entries) if entries else b""
-        self._effects.writes.append(
-            Write(
-                None if state is None else encode_hard_state(state),
-                ready.first_index if entries else 0,
-                last,
-                payload,
-            )
-        )
-        self.snapshots.compaction.logged(len(payload))
-        self._writes.append(_Writing(last, entries[-1].term if entries else 0, promises))
+        """Have term, vote and entries written: in one piece, unless they are very many."""
+        changed = ready.hard_state
+        state = None if changed is None else encode_hard_state(changed)
+        if not ready.entries:
+            self._effects.writes.append(Write(state, 0, 0, b""))
+            self._writes.append(_Writing(0, 0, promises))
+            return
+        first = ready.first_index
+        for entries in in_batches(ready.entries, size_of_entry):
+            payload = self.encoder.encode(entries)
+            last = first + len(entries) - 1
+            self._effects.writes.append(Write(state, first, last, payload))
+            self.snapshots.compaction.logged(len(payload))
+            self._writes.append(_Writing(0, 0, []))
+            first, state = last + 1, None
+        # The last piece stands for all of them.
+        self._writes[-1] = _Writing(first - 1, ready.entries[-1].term, promises)
 
     def _apply(self, now: Millis) -> None:
         machine = self.machine
@@ -438,8 +463,9 @@ class Replica:
     # ------------------------------------------------------------------ errands of followers
 
     def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
-        if not self.leading:
-            return  # the sender learns of the new leader and sends again
+        self._follow_leadership(now)
+        if not self.leading or message.term != self.raft.term:
+            return  # the sender learns of the new leader and sends everything again, in order
         for session in message.touched:
             self.liveness.heard(session, now)
         if message.commands:
@@ -475,8 +501,17 @@ class Replica:
 
     # ------------------------------------------------------------------ leadership
 
-    def _on_leadership(self, now: Millis) -> None:
-        leader, term = self.raft.leader, self.raft.term
+    def _follow_leadership(self, now: Millis) -> None:
+        """Find out about a new leader, before anything is passed on to it.
+
+        What is pending must go first, or a session's later write overtakes an earlier one.
+        """
+        regime = (self.raft.leader, self.raft.term)
+        if regime != self._regime:
+            self._regime = regime
+            self._on_leadership(*regime, now)
+
+    def _on_leadership(self, leader: NodeId | None, term: Term, now: Millis) -> None:
         if leader is not None:
             self.leader_changes += 1
             self._leader_known_at = now
@@ -486,17 +521,15 @@ class Replica:
             self._tick_asked = 0
         else:
             self.liveness.follow()
-            self._proposals = []
-            self._proposal_bytes = 0
             self.snapshots.follow()
-        self._rounds.clear()
+        self._proposals = []
+        self._proposal_bytes = 0
         self._submit_again()
         for client in list(self.desk.connected):
             client.leader_changed(leader, term)
         self._log.info("leader", leader=leader, term=term)
 
     def _submit_again(self) -> None:
-        self._proposals = [] if not self.leading else self._proposals
         self.desk.resubmit()
         self.reads.ask_again()
 
@@ -533,8 +566,7 @@ class Replica:
             self._leader_known_at = now
             if self.desk.touched and now >= self._touch_at:
                 self._touch_at = now + TOUCH_MS
-                forward = messages.Forward(self.desk.take_touched(), [])
-                self._effects.send.append((self.raft.leader, forward))
+                self._forward(self.raft.leader)
         elif now - self._leader_known_at > self.settings.raft.election_ms:
             self._turn_clients_away()
         self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)

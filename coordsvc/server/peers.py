@@ -98,8 +98,8 @@ class PeerLinks:
                 link = await self._dial(peer)
                 if link is not None:
                     await link.ended
-                    pause = DIAL_PAUSE_S_MIN
-                    continue
+                    if link.stood:
+                        pause = DIAL_PAUSE_S_MIN
             await asyncio.sleep(pause)
             pause = min(pause * 2, DIAL_PAUSE_S_MAX)
 
@@ -129,6 +129,11 @@ class PeerSocket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer: NodeId | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def stood(self) -> bool:
+        """Whether the other side was who it should be."""
+        return self._peer is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, if this side dialled."""

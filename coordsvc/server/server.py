@@ -57,7 +57,7 @@ class Server:
         self.vault = Vault(self.store)
         self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
         bootstrap = Membership(tuple(sorted(member.name for member in settings.members)))
-        recovered = recover(self.wal.recovered, self.vault, bootstrap)
+        recovered = recover(self.wal, self.vault, bootstrap)
         log.info(
             "recovered",
             revision=recovered.machine.revision,

@@ -119,7 +119,10 @@ class NativeConversation:
             return
         self._waiting += bodies
         self._waiting_bytes += sum(map(len, bodies))
-        if self._waiting_bytes > limits.FRAME_BYTES_MAX:
+        if (
+            self._waiting_bytes > limits.FRAME_BYTES_MAX
+            or len(self._waiting) > limits.REQUESTS_IN_FLIGHT_MAX
+        ):
             self.rejected(codes.OVERLOADED, "too much was sent before the session stood")
 
     def _greet(self, hello: Hello, now: Millis) -> None:
@@ -215,8 +218,11 @@ class NativeConversation:
             ]
         )
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        for body in waiting:
-            self._request(body, replica.now)
+        try:
+            for body in waiting:
+                self._request(body, replica.now)
+        except FrameError as error:  # the replica that called must not pay for it
+            self.rejected(codes.BAD_FRAME, str(error))
 
     def rejected(self, code: int, text: str) -> None:
         """Say goodbye and close."""

@@ -65,7 +65,7 @@ _FIELDS: Final[dict[type, _Fields]] = {
     raft.VoteReply: lambda m, _: [6, m.term, m.pre, m.granted],
     raft.TimeoutNow: lambda m, _: [7, m.term],
     raft.SnapshotOffer: lambda m, _: [8, m.term, meta_fields(m.meta)],
-    messages.Forward: lambda m, _: [9, m.touched, m.commands],
+    messages.Forward: lambda m, _: [9, m.term, m.touched, m.commands],
     messages.ReadIndexRequest: lambda m, _: [10, m.token, m.touched],
     messages.ReadIndexReply: lambda m, _: [11, m.token, m.index, m.lapsed],
     messages.SnapshotChunk: lambda m, _: [

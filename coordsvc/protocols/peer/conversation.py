@@ -90,6 +90,6 @@ class PeerConversation:
             raise RemoteProtocolError(f"a replica of cluster {cluster!r}, not {me.cluster!r}")
         if to != me.node:
             raise RemoteProtocolError(f"it looks for {to!r}, this is {me.node!r}")
-        if node not in self._known or node == me.node:
+        if not isinstance(node, str) or node not in self._known or node == me.node:
             raise RemoteProtocolError(f"{node!r} is not a member that is expected here")
         self.peer = node
