@@ -73,7 +73,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: Millis = 0
         self._stopped = False
-        self._disk = LogWriter(wal, written=self._on_written, failed=self._fail)
+        self._disk = LogWriter(wal, written=self._on_written, failed=self.fail)
 
     # ------------------------------------------------------------------ turns
 
@@ -87,20 +87,22 @@ class Driver:
         self._scheduled = False
         if self._stopped:
             return
-        now = monotonic_ms()
         try:
-            effects = self.replica.take_effects(now, wall_ms())
-            if effects.writes:  # what others must do meanwhile goes first, else our answers
-                self._carry_out(effects)
-                self.flush_clients()
-            else:
-                self.flush_clients()
-                self._carry_out(effects)
-        except (CoordsvcError, AssertionError) as error:
-            self._fail(error)
-            return
+            self._take_turn(monotonic_ms())
+        except Exception as error:  # noqa: BLE001 - what is half done must not be built on
+            self.fail(error)
+
+    def _take_turn(self, now: Millis) -> None:
+        effects = self.replica.take_effects(now, wall_ms())
+        if effects.writes:  # what others must do meanwhile goes first, else our answers
+            self._carry_out(effects)
+            self.flush_clients()
+        else:
+            self.flush_clients()
+            self._carry_out(effects)
         deadline = self.replica.deadline()
         if deadline <= now:
+            self.replica.wake(now)  # the timer does not run while turn follows turn
             self.schedule()
         elif self._timer is None or deadline < self._timer_at:
             self._arm(deadline, now)
@@ -115,7 +117,10 @@ class Driver:
         self._timer = None
         now = monotonic_ms()
         self.counters.loop_late(now - self._timer_at)
-        self.replica.wake(now)
+        try:
+            self.replica.wake(now)
+        except AssertionError as error:
+            self.fail(error)
         self._turn()
 
     def _carry_out(self, effects: Effects) -> None:
@@ -146,11 +151,14 @@ class Driver:
             return
         self.counters.synced(seconds)
         now = monotonic_ms()
-        for _ in range(count):
-            self.replica.persisted(now)
+        try:
+            for _ in range(count):
+                self.replica.persisted(now)
+        except AssertionError as error:
+            self.fail(error)
         self.schedule()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""
         self._stopped = True
         fatal = error if isinstance(error, CoordsvcError) else Fatal(repr(error))
@@ -167,7 +175,7 @@ class Driver:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error if isinstance(error, Exception) else Fatal(repr(error)))
+            self.fail(error if isinstance(error, Exception) else Fatal(repr(error)))
 
     async def _take_snapshot(self, job: TakeSnapshot) -> None:
         run = self._loop.run_in_executor

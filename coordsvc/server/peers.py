@@ -161,8 +161,11 @@ class PeerSocket(asyncio.Protocol):
             return
         replica = links.driver.replica
         now = monotonic_ms()
-        for message in messages:
-            replica.receive(peer, message, now)
+        try:
+            for message in messages:
+                replica.receive(peer, message, now)
+        except AssertionError as error:
+            links.driver.fail(error)
         links.driver.schedule()
 
     def _up(self, peer: NodeId) -> None:
