@@ -1,7 +1,9 @@
 """Digest: a rolling number over everything that was applied, to compare replicas by.
 
 Not cryptographic: it finds replicas that went different ways by accident. It must be the same
-on every machine and under every hash seed, so it uses no `hash()`.
+on every machine and under every hash seed, so it uses no `hash()`, and the same whenever it is
+asked for: effects are gathered as plain values, and folded a few hundred at a time, because one
+call to encode and one to sum them cost a fifth of a call for each entry.
 """
 
 from __future__ import annotations
@@ -12,37 +14,69 @@ from zlib import crc32
 import msgpack
 
 from coordsvc.base.ids import Index, Millis
+from coordsvc.base.values import Value
 from coordsvc.state.results import Applied
 from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
 
-_MULTIPLIER: Final = 6364136223846793005  # Knuth's, of MMIX
-_MASK: Final = 2**64 - 1
+GATHERED_MAX: Final = 4_096  # values, not entries; what they refer to is mostly in the history
+DATA_BYTES_MAX: Final = 1_024  # larger data goes in as its checksum, so that little is held
 _SKIPPED: Final = 255  # where an applied entry has its code
+_pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 
-def fold_skipped(digest: int, index: Index, time_ms: Millis) -> int:
-    """Return the digest after an entry that holds no command."""
-    return ((digest ^ index) * _MULTIPLIER + (time_ms << 8) + _SKIPPED) & _MASK
+class Digest:
+    """The digest of one state machine, a number below 2**32."""
 
+    __slots__ = ("_folded", "_gathered")
 
-def fold(digest: int, index: Index, time_ms: Millis, applied: Applied) -> int:
-    """Return the digest after an entry with its outcome."""
-    for event in applied.events:
-        stat = event.stat
-        data = event.data
-        content = crc32(event.path.encode(), crc32(data) if data is not None else 1)
-        numbers = stat[STAT_VERSION] + (stat[STAT_CVERSION] << 16) + (stat[STAT_OWNER] << 20)
-        digest = (digest * 31 + content + (numbers << 8) + event.kind) & _MASK
-    if applied.lock_changes or not applied.events:
-        digest ^= _checksum_of_the_rest(applied)
-    return ((digest ^ index) * _MULTIPLIER + (time_ms << 8) + applied.code) & _MASK
+    def __init__(self, value: int = 0) -> None:
+        self._folded = value
+        self._gathered: list[Value] = []
 
+    @property
+    def value(self) -> int:
+        """The digest of all that was taken in so far."""
+        self._fold()
+        return self._folded
 
-def _checksum_of_the_rest(applied: Applied) -> int:
-    changes = [
-        (change.session, change.path, change.request, change.state, change.token)
-        for change in applied.lock_changes
-    ]
-    effects = (applied.session, applied.value, changes, applied.ended, applied.opened)
-    packed: bytes = msgpack.packb(effects, use_bin_type=True)
-    return crc32(packed)
+    def _fold(self) -> None:
+        count = len(self._gathered)
+        if count:
+            # Without the header of the array the bytes are those of the values one by one, so
+            # it does not matter in which portions they are folded.
+            packed: bytes = _pack(self._gathered)
+            header = 1 if count < 16 else 3 if count < 65_536 else 5
+            self._folded = crc32(memoryview(packed)[header:], self._folded)
+            self._gathered.clear()
+
+    def skip(self, index: Index, time_ms: Millis) -> None:
+        """Take in an entry that holds no command."""
+        self._gathered += (index, time_ms, _SKIPPED)
+
+    def take(self, index: Index, time_ms: Millis, applied: Applied) -> None:
+        """Take in an entry with its outcome."""
+        gathered = self._gathered
+        gathered += (index, time_ms, applied.code)
+        for event in applied.events:
+            stat, data = event.stat, event.data
+            gathered += (
+                event.kind,
+                event.path,
+                stat[STAT_VERSION],
+                stat[STAT_CVERSION],
+                stat[STAT_OWNER],
+                data if data is None or len(data) <= DATA_BYTES_MAX else crc32(data),
+            )
+        if applied.lock_changes or not applied.events:
+            self._take_the_rest(applied)
+        if len(gathered) > GATHERED_MAX:
+            self._fold()
+
+    def _take_the_rest(self, applied: Applied) -> None:
+        changes = [
+            (change.session, change.path, change.request, change.state, change.token)
+            for change in applied.lock_changes
+        ]
+        self._gathered.append(
+            (applied.session, applied.value, changes, applied.ended, applied.opened)
+        )

@@ -8,7 +8,7 @@ from typing import Final
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.state import digest, image, transactions
+from coordsvc.state import image, transactions
 from coordsvc.state.arguments import MalformedCommand
 from coordsvc.state.commands import (
     Acquire,
@@ -25,6 +25,7 @@ from coordsvc.state.commands import (
     parse,
     parse_serials,
 )
+from coordsvc.state.digest import Digest
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.history import History
 from coordsvc.state.locks import LockTable
@@ -50,7 +51,7 @@ class StateMachine:
         """The index of the last entry applied."""
         self.time_ms: Millis = parts.time_ms
         """Cluster time: the largest stamp seen."""
-        self.digest: int = parts.digest
+        self._digest = Digest(parts.digest)
         """Equal on replicas that applied the same entries."""
         self.tree = parts.tree
         self.sessions = parts.sessions
@@ -70,6 +71,11 @@ class StateMachine:
             Tick: self._tick,
             EndSession: self._end_session,
         }
+
+    @property
+    def digest(self) -> int:
+        """Equal on replicas that applied the same entries."""
+        return self._digest.value
 
     # Going on.
 
@@ -103,7 +109,7 @@ class StateMachine:
     def skip(self, index: Index, stamp_ms: Millis) -> None:
         """Pass over an entry that holds no command: revision and time move on."""
         self._advance(index, stamp_ms)
-        self.digest = digest.fold_skipped(self.digest, index, self.time_ms)
+        self._digest.skip(index, self.time_ms)
 
     def next_due_ms(self) -> Millis | None:
         """Return the cluster time at which a TICK has something to do; None: never."""
@@ -182,7 +188,7 @@ class StateMachine:
         return self._finish(applied)
 
     def _finish(self, applied: Applied) -> Applied:
-        self.digest = digest.fold(self.digest, self.revision, self.time_ms, applied)
+        self._digest.take(self.revision, self.time_ms, applied)
         return applied
 
     def _follow_locks(self, turn: Turn) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections import deque
 from typing import TypeAlias
 
 from coordsvc.base import limits
@@ -11,10 +11,6 @@ from coordsvc.base.values import Value
 
 Reply: TypeAlias = tuple[Serial, int, Index, Value]
 """Serial, code, revision, value."""
-
-
-def _serial_of(reply: Reply) -> Serial:
-    return reply[0]
 
 
 class Replies:
@@ -28,17 +24,14 @@ class Replies:
 
     def __init__(self) -> None:
         self.last_serial: Serial = 0
-        self.kept: list[Reply] = []  # by growing serial; the client's window, so it stays short
+        self.kept: deque[Reply] = deque()  # by growing serial; the client's window, so short
 
     def make_room(self, floor: Serial) -> bool:
         """Forget the answers below `floor`; tell whether one more can be remembered."""
         kept = self.kept
-        if kept and kept[0][0] < floor:
-            if kept[-1][0] < floor:
-                kept.clear()
-            else:
-                del kept[: bisect_left(kept, floor, key=_serial_of)]
-        return not kept or len(kept) < limits.REPLIES_PER_SESSION_MAX
+        while kept and kept[0][0] < floor:
+            kept.popleft()
+        return len(kept) < limits.REPLIES_PER_SESSION_MAX
 
     def remember(self, reply: Reply) -> None:
         """Keep the answer to a new serial."""
@@ -48,7 +41,4 @@ class Replies:
 
     def recall(self, serial: Serial) -> Reply | None:
         """Return the answer that `serial` got; None if it is no longer remembered."""
-        at = bisect_left(self.kept, serial, key=_serial_of)
-        if at < len(self.kept) and self.kept[at][0] == serial:
-            return self.kept[at]
-        return None
+        return next((reply for reply in self.kept if reply[0] == serial), None)

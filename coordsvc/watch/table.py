@@ -127,6 +127,8 @@ class WatchTable(Generic[L]):
         A watch without data gets the event without data. One-shot watches that fire leave.
         """
         told: list[tuple[L, int, Event]] = []
+        if not self._by_listener:
+            return told
         for event in events:
             found = self._watches_of(event)
             bare = event if event.data is None else None

@@ -58,6 +58,6 @@ def test_room_is_made_from_the_low_end():
     replies.make_room(3)
     assert [reply[0] for reply in replies.kept] == [3, 7]
     replies.make_room(8)
-    assert replies.kept == []
+    assert not replies.kept
     assert replies.recall(7) is None
     assert replies.last_serial == 7
