@@ -288,5 +288,6 @@ class Core:
         if self.members.current is not self._shown_membership:
             self._shown_membership = self.members.current
             out.membership_changed = True
-        self.out = Ready()
+        if out:  # an empty one is as good as new
+            self.out = Ready()
         return out

@@ -425,12 +425,12 @@ class Replica:
         index = machine.revision
         last = min(self._commit, index + APPLIED_PER_TURN_MAX)
         if last > index:
-            for entry in self.raft.entries(index + 1, last):
+            for _term, kind, stamp_ms, data in self.raft.entries(index + 1, last):
                 index += 1
-                if entry.kind == COMMAND:
-                    self._take_note(machine.apply(index, entry.stamp_ms, entry.data), now)
+                if kind == COMMAND:
+                    self._take_note(machine.apply(index, stamp_ms, data), now)
                 else:
-                    machine.skip(index, entry.stamp_ms)
+                    machine.skip(index, stamp_ms)
         self.reads.serve(index)
 
     def _take_note(self, applied: Applied, now: Millis) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import secrets
 from collections.abc import Coroutine
 from typing import Final
 
@@ -68,7 +69,7 @@ class Server:
             settings.node,
             _replica_settings(settings),
             recovered,
-            chance=random.SystemRandom(),
+            chance=random.Random(secrets.randbits(128)),  # noqa: S311 - jitter and tags
             log=log,
             now=monotonic_ms(),
         )

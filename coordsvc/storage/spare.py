@@ -20,18 +20,20 @@ _ZEROS: Final = bytes(PIECE_BYTES)
 class Spare:
     """The file that will be the next segment."""
 
-    __slots__ = ("_file", "_files", "_zeroed", "exists")
+    __slots__ = ("_file", "_files", "_size", "_zeroed", "exists")
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._file: File | None = None
         self._zeroed = 0
+        self._size = 0
+        """Of the open file: asked for after every sync, so the system is not."""
         self.exists = NAME in files.names()
         """Whether there is such a file already, prepared or not."""
 
     def is_ready(self, size: int) -> bool:
         """Tell whether the file is all zeros and has at least `size` bytes."""
-        return self._file is not None and self._zeroed >= max(size, self._file.size())
+        return self._file is not None and self._zeroed >= max(size, self._size)
 
     def prepare_piece(self, size: int) -> bool:
         """Fill one more piece and make it durable; return whether the spare is ready.
@@ -81,15 +83,17 @@ class Spare:
     def _opened(self) -> File:
         if self._file is None:
             self._file = self._files.open(NAME, create=not self.exists)
+            self._size = self._file.size()
             self._zeroed = 0
             self.exists = True
         return self._file
 
     def _zero_piece(self, file: File, size: int) -> None:
-        target = max(size, file.size())
+        target = max(size, self._size)
         until = min(self._zeroed + PIECE_BYTES, target)
-        inside = min(until, file.size())
+        inside = min(until, self._size)
         if inside > self._zeroed:
             file.write_at(self._zeroed, _ZEROS[: inside - self._zeroed])
         file.allocate(until)
+        self._size = max(self._size, until)
         self._zeroed = until
