@@ -1,0 +1,104 @@
+"""Connections without a library, to stand for many clients in one process.
+
+They speak just enough of the protocol to be welcomed, watch and stay alive, so that what is
+measured is the service and not ten thousand client libraries on one core. The load generators
+of other systems do the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import cast
+
+from coordsvc_client.wire import ops
+from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
+
+CONNECTING_MAX = 64
+"""Connections being made at the same time."""
+
+
+class Bare(asyncio.Protocol):
+    """One connection: welcomed, then it counts events."""
+
+    def __init__(self, hello: bytes, delivered: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport | None = None
+        self.answer: asyncio.Future[list[object]] = loop.create_future()
+        """The welcome; then the answer to what `ask` asked last."""
+        self.pongs = 0
+        self.lost = False
+        self._hello = hello
+        self._delivered = delivered
+        self._splitter = FrameSplitter()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.write(self._hello)
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._splitter.split(data):
+            for message in cast("list[list[object]]", decode(body)):
+                kind = message[0]
+                if kind == ops.EVENT:
+                    self._delivered()
+                elif kind == ops.GOODBYE:
+                    self.lost = True
+                elif kind == ops.WELCOME or cast("int", kind) > 0:
+                    if self.answer.done():
+                        self.pongs += 1
+                    else:
+                        self.answer.set_result(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        if not self.answer.done():
+            self.answer.set_exception(exc or ConnectionResetError("the server closed"))
+
+    def send(self, *request: object) -> None:
+        assert self.transport is not None
+        self.transport.write(encode_frame(request))
+
+    async def ask(self, *request: object) -> list[object]:
+        self.answer = asyncio.get_running_loop().create_future()
+        self.send(*request)
+        return await self.answer
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def nothing() -> None:
+    """Take no notice."""
+
+
+async def connect_bare(
+    addresses: list[str],
+    count: int,
+    *,
+    session_ms: int = 0,
+    delivered: Callable[[], None] = nothing,
+) -> list[Bare]:
+    """Return `count` welcomed connections spread over `addresses`; with sessions if asked."""
+    loop = asyncio.get_running_loop()
+    gate = asyncio.Semaphore(CONNECTING_MAX)
+
+    async def one(number: int) -> Bare:
+        session = 0 if session_ms else ops.NO_SESSION
+        password = os.urandom(16) if session_ms else b""
+        timeout_ms = session_ms or 10_000
+        hello = encode_frame(
+            [
+                ops.HELLO, ops.MAGIC, [ops.PROTOCOL_VERSION], session, password, timeout_ms, 0,
+                f"bench{number}",
+            ]
+        )  # fmt: skip
+        host, port = addresses[number % len(addresses)].rsplit(":", 1)
+        async with gate:
+            _, bare = await loop.create_connection(lambda: Bare(hello, delivered), host, int(port))
+            await bare.answer
+        return bare
+
+    return list(await asyncio.gather(*map(one, range(count))))

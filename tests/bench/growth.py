@@ -1,0 +1,118 @@
+"""What a write costs as everything around it grows: it should cost the same.
+
+The leader's CPU per write is compared, at 64 outstanding on one connection: it depends far less
+on what else the machine does than a rate does.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+
+from tests.bench.figures import Summary, print_table, thousands
+from tests.bench.generator import Json, LoadGenerator
+from tests.bench.memory import TREE
+from tests.bench.nodes import Nodes
+from tests.bench.workloads import Loop, fill, fill_keys, run_loop
+
+FLAT = 1.2
+"""The dearest step may cost so many times what the cheapest does."""
+WRITE = Loop("write", 64, 1)
+CHURN = Loop("churn", 64, 1)
+WIDE = "/bench/wide{number:07d}"
+"""Beside the nodes that the probe creates and deletes."""
+
+Row = tuple[str, int, Summary]
+
+
+def measured(
+    generator: LoadGenerator, nodes: Nodes, options: argparse.Namespace, loop: Loop = WRITE
+) -> Summary:
+    """Return several rounds of the probe."""
+    rounds, seconds = options.rounds or 5, options.seconds or 1.0
+    return Summary.of([run_loop(generator, nodes, loop, seconds=seconds) for _ in range(rounds)])
+
+
+def steps(
+    subject: str,
+    counts: Iterable[int],
+    grow: Callable[[int, int], object],
+    probe: Callable[[], Summary],
+) -> list[Row]:
+    """Grow from step to step; return the cost at each."""
+    rows: list[Row] = []
+    done = 0
+    for count in counts:
+        grow(done, count)
+        done = count
+        rows.append((subject, count, probe()))
+        print(f"  {subject}: {count:,}", flush=True)
+    return rows
+
+
+def grow_tree(options: argparse.Namespace) -> list[Row]:
+    """Measure with more and more nodes, over many parents and below one."""
+    top = (1_000, 10_000, 100_000, 1_000_000) if options.large else (1_000, 10_000, 100_000)
+    rows: list[Row] = []
+    for subject, template, loop in (
+        ("nodes", TREE, WRITE),
+        ("children of one parent", WIDE, CHURN),
+    ):
+        with Nodes(options.folder / subject.split()[0]) as nodes, LoadGenerator() as generator:
+            fill_keys(generator, nodes)
+
+            def grow(done: int, count: int, template: str = template) -> Json:
+                return fill(generator, nodes, template, first=done, count=count)
+
+            rows += steps(
+                subject, top, grow, lambda loop=loop: measured(generator, nodes, options, loop)
+            )
+    return rows
+
+
+def grow_clients(options: argparse.Namespace) -> list[Row]:
+    """Measure with more and more sessions, and with more and more watches that never match."""
+    rows: list[Row] = []
+    with (
+        Nodes(options.folder / "clients") as nodes,
+        LoadGenerator() as generator,
+        LoadGenerator() as holder,
+    ):
+        fill_keys(generator, nodes)
+
+        def hold(what: str) -> Callable[[int, int], object]:
+            return lambda _done, count: holder.run(
+                f"hold_{what}", addresses=nodes.addresses, **{what: count}
+            )
+
+        def probe() -> Summary:
+            return measured(generator, nodes, options)
+
+        rows += steps("watches elsewhere", (10, 1_000, 10_000, 100_000), hold("watches"), probe)
+        holder.run("hold_watches", addresses=nodes.addresses, watches=0)
+        rows += steps("idle sessions", (10, 1_000, 10_000), hold("sessions"), probe)
+    return rows
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the cost of a write at every size, and whether it is flat."""
+    rows = [*grow_tree(options), *grow_clients(options)]
+    cheapest: dict[str, float] = {}
+    for subject, _, summary in rows:
+        cost = summary.cpu_us["leader"]
+        cheapest[subject] = min(cheapest.get(subject, cost), cost)
+    print_table(
+        ("as these grow", "count", "leader µs", "of least", "per s", "p99 µs", ""),
+        (
+            [
+                subject,
+                f"{count:,}",
+                f"{summary.cpu_us['leader']:.2f}",
+                f"{summary.cpu_us['leader'] / cheapest[subject]:.2f}",
+                thousands(summary.per_s),
+                thousands(summary.p99_us),
+                "" if summary.cpu_us["leader"] <= FLAT * cheapest[subject] else "not flat",
+            ]
+            for subject, count, summary in rows
+        ),
+    )
