@@ -58,6 +58,11 @@ class AdminSite:
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
 
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it answers: (host, port) of each socket."""
+        return [(str(each[0]), int(each[1])) for each in self._runner.addresses]
+
     async def close(self) -> None:
         """Stop answering."""
         await self._runner.cleanup()

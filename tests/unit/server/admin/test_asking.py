@@ -1,0 +1,45 @@
+"""What requests carry, and what is said of those that carry nonsense."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=10001", "limit=x", "depth=0", "data=maybe", "consistency=some",
+     "min_revision=x"],
+)  # fmt: skip
+async def test_a_bad_query_is_refused_and_names_the_parameter(node, query):
+    status, problem = await node.get(f"/v1/tree?{query}")
+    assert (status, problem["code"]) == (400, "malformed")
+    assert query.split("=")[0] in problem["detail"]
+
+
+@pytest.mark.parametrize("consistency", ["linearizable", "sequential", "stale"])
+async def test_reads_take_a_consistency(node, consistency):
+    status, _ = await node.get(f"/v1/tree?consistency={consistency}")
+    assert status == 200
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '"x"', "1"])
+async def test_a_body_that_is_no_json_object_is_refused(node, body):
+    response = await node.http.post("/v1/fence/check", data=body)
+    assert response.status == 400
+    assert (await response.json())["code"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"lock": 1, "token": 1}, {"lock": "/a"}, {"lock": "/a", "token": True},
+     {"lock": "/a", "token": "x"}],
+)  # fmt: skip
+async def test_missing_and_mistyped_fields_are_refused(node, body):
+    response = await node.http.post("/v1/fence/check", json=body)
+    assert response.status == 400
+
+
+async def test_a_body_that_is_too_large_is_refused(node):
+    response = await node.http.post("/v1/fence/check", data=b"x" * 100_000)
+    assert response.status == 413
+    assert (await response.json())["code"] == "too_large"

@@ -1,0 +1,61 @@
+"""Backups over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+
+from coordsvc.server.admin import backup as module
+from coordsvc.server.restore import read_backup
+
+
+async def test_a_backup_holds_every_write_before_it(node, tmp_path):
+    for number in range(50):
+        await node.create(f"/a/{number}", b"x" * 1000)
+    digest = node.machine.digest
+    response = await node.http.get("/v1/snapshot")
+    assert response.status == 200
+    place = tmp_path / "b.snap"
+    place.write_bytes(await response.read())
+    held = read_backup(place)
+    assert str(held.meta.index) == response.headers["X-Coordsvc-Revision"]
+    assert held.machine.digest == digest
+    assert len(held.machine.tree) == 52
+
+
+async def test_a_second_backup_of_the_same_state_is_the_same(node):
+    await node.create("/a")
+    first, second = [await (await node.http.get("/v1/snapshot")).read() for _ in range(2)]
+    assert first == second
+
+
+async def test_writes_go_on_during_backups(node):
+    await node.create("/a", b"x" * 1_000_000)
+    backups = [asyncio.create_task(node.http.get("/v1/snapshot")) for _ in range(3)]
+    for number in range(20):
+        await node.create(f"/b/{number}")
+    assert [(await each).status for each in backups] == [200] * 3
+
+
+async def test_there_are_only_so_many_backups_at_a_time(node, monkeypatch):
+    monkeypatch.setattr(module, "BACKUPS_MAX", 0)
+    status, problem = await node.get("/v1/snapshot")
+    assert (status, problem["code"]) == (503, "overloaded")
+
+
+async def test_a_full_disk_is_told(node):
+    compaction = node.server.replica.snapshots.compaction
+    await node.create("/a")
+    compaction.started()
+    asked = asyncio.create_task(node.get("/v1/snapshot"))
+    await asyncio.sleep(0.05)
+    compaction.failed(0)
+    status, problem = await asked
+    assert (status, problem["code"]) == (503, "disk_full")
+
+
+async def test_a_snapshot_that_takes_for_ever_is_given_up(node, monkeypatch):
+    monkeypatch.setattr(module, "WRITE_S", 0.01)
+    await node.create("/a")
+    node.server.replica.snapshots.compaction.started()
+    status, problem = await node.get("/v1/snapshot")
+    assert (status, problem["code"]) == (504, "timed_out")
