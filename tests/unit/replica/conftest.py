@@ -159,10 +159,10 @@ class Member:
         self.chunks += effects.store_chunk
         if not self.hold_chunks:
             self.store_chunks()
-        if not self.slow_disk:
-            self.sync()
+        synced = not self.slow_disk and self.sync()
         return bool(
-            effects.send
+            synced
+            or effects.send
             or effects.writes
             or effects.drop_log_before
             or effects.take_snapshot
@@ -172,7 +172,9 @@ class Member:
         )
 
     def sync(self):
-        """Do all disk work that waits, with one sync."""
+        """Do all disk work that waits, with one sync; tell whether there was any."""
+        if not self.jobs:
+            return False
         writes = 0
         while self.jobs:
             job = self.jobs.popleft()
@@ -189,6 +191,7 @@ class Member:
         self.wal.sync()
         for _ in range(writes):
             self.replica.persisted(self.cluster.now)
+        return True
 
     def take_snapshot(self, job):
         writer = self.vault.begin(job.meta)

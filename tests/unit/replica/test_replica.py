@@ -3,7 +3,9 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
-from coordsvc.replica import messages
+from coordsvc.raft import messages as raft
+from coordsvc.replica import desk, messages
+from coordsvc.replica import replica as module
 
 
 def history_of(replica, path):
@@ -345,3 +347,256 @@ def test_a_request_behind_the_greeting_is_carried_out_in_the_same_turn(cluster, 
     client.open()
     cluster.settle()
     assert client.answers[1].code == codes.OK
+
+
+# Order of what a client hears.
+
+
+def test_events_and_grants_come_before_the_answer_of_the_same_revision(cluster):
+    leader = cluster.leader
+    holder, waiter = cluster.client(leader), cluster.client(leader)
+    cluster[leader].watches.add(holder, 7, "/", ops.WATCH_SUBTREE)
+    holder.do(ops.ACQUIRE, "/lock", False, True, 0, "")
+    cluster.settle()
+    token = holder.answers[1].value[2]
+    waiter.do(ops.ACQUIRE, "/lock", False, True, 0, "")
+    cluster.settle()
+    holder.told.clear()
+    holder.put("/x")
+    waiter.told.clear()
+    holder.do(ops.RELEASE, "/lock", token)
+    cluster.settle()
+    kinds = [each[0] for each in holder.told]
+    assert kinds == ["event", "decided", "decided"]
+    assert holder.told[0][4] == holder.told[1][3], "the same revision"
+    assert [each[3] for each in waiter.of("lock")] == [ops.HELD]
+
+
+def test_a_closed_session_hears_its_answer_and_then_the_end(cluster):
+    client = cluster.client(cluster.leader)
+    client.do(ops.CLOSE)
+    cluster.settle()
+    assert [each[0] for each in client.told[-2:]] == ["decided", "rejected"]
+    assert not cluster[cluster.leader].machine.sessions.by_id
+
+
+# Sessions.
+
+
+def test_a_session_that_is_heard_of_through_a_follower_lives(cluster):
+    follower = cluster.followers[0]
+    client = cluster.client(follower, timeout_ms=1_000)
+    for _ in range(30):
+        cluster.advance(200)
+        cluster[follower].touch(client.session, cluster.now)
+    assert not client.closed
+
+
+def test_a_silent_session_expires_everywhere_and_its_client_is_told(cluster):
+    client = cluster.client(cluster.followers[0], timeout_ms=1_000)
+    cluster.advance(1_500)
+    assert client.told[-1] == ("rejected", codes.SESSION_EXPIRED)
+    assert all(not cluster[name].machine.sessions.by_id for name in "abc")
+
+
+def test_a_change_of_leader_gives_sessions_a_full_timeout(cluster):
+    old = cluster.leader
+    client = cluster.client(cluster.followers[0], timeout_ms=3_000)
+    cluster.advance(2_500)
+    assert cluster[old].hand_over(cluster.now)
+    cluster.advance(300)
+    assert cluster.leader != old
+    cluster.advance(2_000)
+    assert not client.closed
+    cluster.advance(1_500)
+    assert client.closed
+
+
+def test_a_session_is_taken_up_again_with_its_password_only(cluster, make_client):
+    follower = cluster.followers[0]
+    old = cluster.client(follower)
+    thief, owner, stranger = (make_client(cluster[follower]) for _ in range(3))
+    cluster[follower].attach(thief, old.session, b"guessed")
+    cluster[follower].attach(stranger, 999_999, b"password")
+    assert thief.told == [("rejected", codes.BAD_PASSWORD)]
+    assert stranger.told == [("rejected", codes.SESSION_EXPIRED)]
+    cluster[follower].attach(owner, old.session, b"password")
+    assert owner.session == old.session
+    assert old.told[-1] == ("rejected", codes.SESSION_MOVED)
+
+
+# Reads.
+
+
+def test_a_linearizable_read_at_a_follower_sees_what_was_acknowledged_before(cluster):
+    one, two = cluster.followers
+    writer, reader = cluster.client(one), cluster.client(two)
+    cluster.hold(cluster.leader, two)  # news of the commit
+    writer.put("/x")
+    cluster.settle()
+    assert writer.answers
+    reader.read(lambda: "/x" in cluster[two].machine.tree.nodes, now=cluster.now)
+    cluster.settle()
+    assert reader.of("served") == []
+    cluster.release(cluster.leader, two)
+    cluster.advance(100)
+    assert reader.of("served")[0][1] is True
+
+
+def test_a_cut_off_leader_confirms_no_read(cluster):
+    old = cluster.leader
+    client = cluster.client(old)
+    cluster.isolate(old)
+    client.read("r", now=cluster.now)
+    cluster.advance(3_000)
+    assert client.of("served") == []
+    assert client.told[-1] == ("rejected", codes.NO_QUORUM)
+
+
+def test_a_sequential_read_waits_for_its_revision_and_not_for_ever(cluster):
+    follower = cluster.followers[0]
+    client = cluster.client(follower)
+    ahead = cluster[follower].applied + 100
+    for serial, consistency in ((1, ops.SEQUENTIAL), (2, ops.STALE)):
+        client.read(
+            serial, now=cluster.now, consistency=consistency, min_revision=ahead, serial=serial
+        )
+    assert [each[1] for each in client.of("served")] == [2]
+    for _ in range(26):
+        cluster.advance(200)
+        cluster[follower].touch(client.session, cluster.now)
+    assert client.of("read_refused") == [("read_refused", 1, codes.BEHIND)]
+
+
+def test_a_confirmation_that_got_lost_is_asked_for_again(cluster):
+    follower = cluster.followers[0]
+    client = cluster.client(follower)
+    cluster.hold(follower, cluster.leader)
+    client.read("r", now=cluster.now)
+    cluster.settle()
+    cluster.queues.pop((follower, cluster.leader))
+    cluster.release(follower, cluster.leader)
+    cluster.advance(1_200)
+    assert [each[1] for each in client.of("served")] == ["r"]
+
+
+# Promises.
+
+
+def test_votes_and_acknowledgements_wait_for_the_disk(cluster):
+    leader, (one, two) = cluster.leader, cluster.followers
+    client = cluster.client(leader)
+    cluster.members[one].slow_disk = cluster.members[two].slow_disk = True
+    client.put("/x")
+    client.put("/y")
+    cluster.settle()
+    cluster.advance(300)
+    assert not client.answers
+    cluster.members[one].slow_disk = False
+    cluster.settle()
+    assert list(client.answers) == [1, 2]
+
+
+def test_a_slow_disk_of_the_leader_gathers_writes_and_delays_no_one_else_s_vote(cluster):
+    leader = cluster.leader
+    client = cluster.client(leader)
+    cluster.members[leader].slow_disk = True
+    client.put("/x")
+    cluster.settle()
+    assert list(client.answers) == [1], "the two others are a majority"
+    client.put("/y")
+    client.put("/z")
+    cluster.settle()
+    assert list(client.answers) == [1], "held back until the log is free"
+    cluster.members[leader].slow_disk = False
+    cluster.settle()
+    assert list(client.answers) == [1, 2, 3]
+
+
+def test_a_leader_that_steps_down_with_writes_held_back_loses_none(cluster):
+    old = cluster.leader
+    client = cluster.client(old)
+    cluster.members[old].slow_disk = True
+    client.put("/x")
+    cluster.settle()
+    client.put("/y")
+    client.put("/z")
+    cluster.settle()
+    other = cluster.followers[0]
+    cluster[old].receive(other, raft.Heartbeat(cluster[old].raft.term + 1, 0, 0), cluster.now)
+    cluster.members[old].slow_disk = False
+    cluster.advance(4_000)
+    assert [client.answers[serial].code for serial in (1, 2, 3)] == [codes.OK] * 3
+    assert client.answers[2].revision < client.answers[3].revision
+
+
+def test_acknowledged_writes_survive_the_crash_of_all(cluster):
+    client = cluster.client(cluster.leader)
+    for number in range(20):
+        client.put(f"/{number}")
+        cluster.settle()
+    for name in "abc":
+        cluster.stop(name)
+    for name in "abc":
+        cluster.members[name].crash()
+        cluster.start(name)
+    cluster.elect()
+    for name in "abc":
+        assert all(f"/{number}" in cluster[name].machine.tree.nodes for number in range(20))
+
+
+def test_a_long_catch_up_is_spread_over_turns(cluster, monkeypatch):
+    monkeypatch.setattr(module, "APPLIED_PER_TURN_MAX", 3)
+    client = cluster.client(cluster.leader)
+    for number in range(10):
+        client.put(f"/{number}")
+    cluster.settle()
+    assert len(client.answers) == 10
+
+
+def test_things_are_done_in_time_by_one_tick_and_not_by_many(cluster):
+    client = cluster.client(cluster.leader)
+    client.do(ops.CREATE, "/t", b"", ops.TTL, False, False, 500, [])
+    cluster.settle()
+    before = cluster[cluster.leader].applied
+    cluster.advance(1_000)
+    assert "/t" not in cluster[cluster.leader].machine.tree.nodes
+    assert cluster[cluster.leader].applied <= before + 2
+
+
+# Operators, and the end.
+
+
+def test_an_operator_s_command_is_answered_once(cluster):
+    client = cluster.client(cluster.leader)
+    answers = []
+    follower = cluster[cluster.followers[0]]
+    follower.administer(ops.END_SESSION, [client.session, "because"], answers.append)
+    cluster.settle()
+    assert [each.code for each in answers] == [codes.OK]
+    assert client.told[-1] == ("rejected", codes.SESSION_EXPIRED)
+
+
+def test_a_stopping_replica_sends_its_clients_elsewhere_and_keeps_their_sessions(cluster):
+    leader = cluster.leader
+    client = cluster.client(leader)
+    cluster[leader].say_goodbye()
+    assert client.told[-1] == ("rejected", codes.STOPPING)
+    cluster.settle()
+    assert client.session in cluster[leader].machine.sessions.by_id
+
+
+def test_nobody_can_take_over_from_a_single_replica(make_cluster):
+    cluster = make_cluster("a")
+    assert not cluster["a"].hand_over(cluster.now)
+    client = cluster.client("a")
+    client.put("/x")
+    cluster.settle()
+    assert client.answers[1].code == codes.OK
+
+
+def test_too_much_for_one_turn_is_refused(cluster, monkeypatch):
+    monkeypatch.setattr(desk, "OUTGOING_BYTES_MAX", 100)
+    client = cluster.client(cluster.leader)
+    client.put("/x", bytes(200))
+    assert client.of("refused") == [("refused", 1, codes.OVERLOADED)]

@@ -1,0 +1,56 @@
+"""When a snapshot is due."""
+
+import pytest
+
+from coordsvc.replica.compaction import Compaction, CompactionSettings
+
+
+@pytest.fixture
+def compaction():
+    return Compaction(CompactionSettings(100, 1_000, 10, retry_ms=50), 500)
+
+
+def test_it_is_due_after_so_many_entries(compaction):
+    assert not compaction.is_due(599, 0)
+    assert compaction.is_due(600, 0)
+
+
+def test_it_is_due_after_so_many_bytes_if_anything_is_new(compaction):
+    compaction.logged(999)
+    assert not compaction.is_due(501, 0)
+    compaction.logged(1)
+    assert compaction.is_due(501, 0)
+    assert not compaction.is_due(500, 0)
+
+
+def test_one_is_written_at_a_time(compaction):
+    compaction.logged(5_000)
+    compaction.started()
+    assert not compaction.is_due(600, 0)
+    assert compaction.taken(600) == 590, "some entries are kept for followers a little late"
+    assert compaction.last == 600
+    assert not compaction.is_due(601, 0)
+
+
+def test_a_late_one_does_not_move_back(compaction):
+    compaction.taken(600)
+    compaction.taken(550)
+    assert compaction.last == 600
+    assert Compaction(CompactionSettings(), 0).taken(5) == 0
+
+
+def test_it_can_be_asked_for(compaction):
+    compaction.ask()
+    assert not compaction.is_due(500, 0)
+    assert compaction.is_due(501, 0)
+    compaction.started()
+    compaction.taken(501)
+    assert not compaction.is_due(502, 0)
+
+
+def test_a_failure_is_tried_again_later(compaction):
+    compaction.started()
+    compaction.failed(1_000)
+    assert compaction.failures == 1
+    assert not compaction.is_due(600, 1_049)
+    assert compaction.is_due(600, 1_050)

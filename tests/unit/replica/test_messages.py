@@ -1,0 +1,10 @@
+"""What replicas say to one another."""
+
+from typing import get_args
+
+from coordsvc.protocols.peer import codec
+from coordsvc.replica import messages
+
+
+def test_every_message_has_its_place_on_the_wire():
+    assert set(get_args(messages.PeerMessage)) == set(codec._FIELDS)

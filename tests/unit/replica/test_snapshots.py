@@ -1,0 +1,102 @@
+"""A replica's snapshots: its own, those it sends, those it takes in."""
+
+import pytest
+
+from coordsvc.raft.messages import Membership, SnapshotMeta
+from coordsvc.replica.compaction import Compaction, CompactionSettings
+from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk
+from coordsvc.replica.messages import SnapshotAck, SnapshotChunk
+from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.transfer import PATIENCE_MS
+
+MEMBERS = Membership(("a", "b"))
+META = SnapshotMeta(50, 1, MEMBERS)
+
+
+class FakeRaft:
+    term = 4
+    first_index = 1
+
+    def __init__(self):
+        self.snapshot = SnapshotMeta(0, 0, MEMBERS)
+        self.calls = []
+
+    def compact(self, meta, through):
+        self.calls.append(("compact", meta.index, through))
+
+    def snapshot_sent(self, peer, index, ok, now):
+        self.calls.append(("sent", peer, index, ok))
+
+
+@pytest.fixture
+def raft():
+    return FakeRaft()
+
+
+@pytest.fixture
+def traffic(raft):
+    return SnapshotTraffic(raft, Compaction(CompactionSettings(10, 10, 20), 0))
+
+
+@pytest.fixture
+def effects():
+    return Effects()
+
+
+def test_a_durable_snapshot_lets_the_log_go_but_for_what_late_followers_need(
+    traffic, raft, effects
+):
+    traffic.taken(META, effects)
+    assert raft.calls == [("compact", 50, 30)]
+    assert effects.drop_log_before == 31
+
+
+def test_one_that_a_newer_installed_one_overtook_drops_nothing(traffic, raft, effects):
+    raft.snapshot = SnapshotMeta(60, 1, MEMBERS)
+    traffic.taken(META, effects)
+    assert raft.calls == []
+    assert effects.drop_log_before == 0
+
+
+def test_a_whole_transfer(traffic, raft, effects):
+    traffic.send_to("b", 0, effects)
+    traffic.send_to("b", 0, effects)
+    assert effects.read_snapshot == [ReadSnapshot("b", 0, 0)]
+    traffic.piece(effects.read_snapshot[0], META, total=6, data=b"abc", now=0, effects=effects)
+    assert effects.send == [("b", SnapshotChunk(4, META, 0, 6, b"abc"))]
+    traffic.on_ack("b", SnapshotAck(50, 3), 1, effects)
+    assert effects.read_snapshot[1:] == [ReadSnapshot("b", 50, 3)]
+    traffic.on_ack("b", SnapshotAck(50, 6), 2, effects)
+    assert raft.calls == [("sent", "b", 50, True)]
+    traffic.on_ack("b", SnapshotAck(50, 6), 2, effects)
+    assert len(raft.calls) == 1
+
+
+def test_a_transfer_is_given_up_and_told(traffic, raft, effects):
+    traffic.stop_sending("b", 0)
+    assert raft.calls == []
+    traffic.send_to("b", 0, effects)
+    traffic.stop_stalled(PATIENCE_MS)
+    assert raft.calls == []
+    traffic.stop_stalled(PATIENCE_MS + 1)
+    assert raft.calls == [("sent", "b", 0, False)]
+    traffic.piece(effects.read_snapshot[0], META, total=6, data=b"abc", now=0, effects=effects)
+    assert effects.send == []
+
+
+def test_who_does_not_lead_sends_none(traffic, raft, effects):
+    traffic.send_to("b", 0, effects)
+    traffic.follow()
+    traffic.on_ack("b", SnapshotAck(50, 6), 2, effects)
+    assert raft.calls == []
+
+
+def test_pieces_are_stored_and_acknowledged(traffic, effects):
+    chunk = SnapshotChunk(4, META, 0, 6, b"abc")
+    traffic.on_chunk("a", chunk, effects)
+    traffic.on_chunk("a", chunk, effects)
+    assert effects.store_chunk == [StoreChunk("a", META, 0, 6, b"abc")]
+    traffic.stored(effects.store_chunk[0], effects)
+    assert effects.send == [("a", SnapshotAck(50, 3))]
+    traffic.on_chunk("a", chunk, effects)
+    assert effects.send[1:] == [("a", SnapshotAck(50, 3))], "go on from here"
