@@ -9,10 +9,10 @@ import sys
 import time
 
 import pytest
-from coordsvc_client.blocking import Connection
-from coordsvc_client.wire import ops
 
 from coordsvc.base.values import Value
+from coordsvc_client.blocking import Connection
+from coordsvc_client.wire import ops
 from tests.integration.cluster import HOST, Cluster
 
 pytestmark = pytest.mark.integration
