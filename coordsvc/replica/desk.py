@@ -137,6 +137,11 @@ class Desk:
             client.pending.clear()
             client.rejected(codes.SESSION_EXPIRED, "the session has ended")
 
+    def send_away(self, code: int, text: str) -> None:
+        """Have every client go elsewhere; its session lives on."""
+        for client in list(self.connected):
+            client.rejected(code, text)
+
     def pending_count(self) -> int:
         """Return how many commands wait for their answer here."""
         return (

@@ -8,7 +8,6 @@ is being written, so that batches grow with the load.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from coordsvc.base import limits
@@ -23,25 +22,24 @@ from coordsvc.raft.ready import Ready
 from coordsvc.replica import messages
 from coordsvc.replica.codec import (
     EntryEncoder,
-    encode_hard_state,
     in_batches,
     internal_command,
-    size_of_entry,
 )
 from coordsvc.replica.compaction import Compaction, CompactionSettings
+from coordsvc.replica.confirming import Confirmations
 from coordsvc.replica.desk import Answer, Desk
 from coordsvc.replica.effects import (
     Effects,
     LogReset,
     ReadSnapshot,
     StoreChunk,
-    Write,
 )
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
 from coordsvc.replica.reads import ReadQueue
 from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
 from coordsvc.watch.table import WatchTable
@@ -105,10 +103,9 @@ class Replica:
         self._commit: Index = recovered.raft.snapshot.index
         self._proposals: list[bytes] = []
         self._proposal_bytes = 0
-        self._writes: deque[_Writing] = deque()
+        self._writes = LogWrites(self.encoder)
         self._effects = Effects()
-        self._rounds: dict[int, tuple[NodeId, int, list[SessionId]]] = {}
-        self._round = 0
+        self._confirmations = Confirmations(self.raft, self.liveness)
         self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
         self._leader_known_at = now
         self._housekeeping_at = now
@@ -216,9 +213,10 @@ class Replica:
             case messages.Forward():
                 self._on_forward(peer, message, now)
             case messages.ReadIndexRequest():
-                self._on_read_index_request(peer, message, now)
+                if self.leading:
+                    self._confirmations.ask_for(peer, message, now)
             case messages.ReadIndexReply():
-                self._serve_confirmed(message.token, message.index, message.lapsed, now)
+                self._serve_confirmed(message, now)
             case messages.SnapshotChunk():
                 self.snapshots.on_chunk(peer, message, self._effects)
             case messages.SnapshotAck():
@@ -243,10 +241,7 @@ class Replica:
 
     def persisted(self, now: Millis) -> None:
         """The oldest unfinished Write is on disk."""
-        writing = self._writes.popleft()
-        if writing.last:
-            self.raft.persisted(writing.last, writing.last_term, now)
-        self._effects.send += writing.promises
+        self._writes.persisted(self.raft, self._effects, now)
 
     def wake(self, now: Millis) -> None:
         """The deadline came."""
@@ -302,8 +297,7 @@ class Replica:
         self.snapshots.compaction.taken(meta.index)
         # Answers, events and grants may be among what was skipped. Clients that come back, here
         # or elsewhere, ask for all of it.
-        for client in list(self.desk.connected):
-            client.rejected(codes.BEHIND, "this replica had fallen too far behind")
+        self.desk.send_away(codes.BEHIND, "this replica had fallen too far behind")
         self._submit_again()
 
     # ------------------------------------------------------------------ the turn
@@ -370,55 +364,27 @@ class Replica:
         if not token:
             return
         if leader == self.node:
-            self._confirm(self.node, token, [], now)
+            self._confirmations.ask_for_us(self.node, token, now)
         else:
             # An earlier message that told of them may have been lost, or come too late.
             touched = list(dict.fromkeys(readers + self.desk.take_touched()))
             request = messages.ReadIndexRequest(token, touched)
             self._effects.send.append((leader, request))
 
-    def _confirm(self, asker: NodeId, token: int, lapsed: list[SessionId], now: Millis) -> None:
-        """Have a quorum confirm that this replica leads, for a round of reads."""
-        self._round += 1
-        self._rounds[self._round] = (asker, token, lapsed)
-        self.raft.read(self._round, now)
-
     def _carry_out(self, ready: Ready, now: Millis) -> None:
-        promises: list[tuple[NodeId, PeerMessage]] = list(ready.send_after_sync)
-        if ready.hard_state is not None or ready.entries:
-            self._write(ready, promises)
-        elif promises:
-            if self._writes:
-                self._writes[-1].promises += promises
-            else:
-                self._effects.send += promises
+        self.snapshots.compaction.logged(self._writes.add(ready, self._effects))
         self._effects.send += ready.send_now
         self._commit = max(self._commit, ready.commit)
-        for round_, index in ready.reads:
-            self._on_confirmed(round_, index, now)
-        for round_ in ready.reads_failed:
-            self._rounds.pop(round_, None)
+        for token, index in ready.reads:
+            asker, reply = self._confirmations.confirmed(token, index)
+            if asker == self.node:
+                self._serve_confirmed(reply, now)
+            else:
+                self._effects.send.append((asker, reply))
+        for token in ready.reads_failed:
+            self._confirmations.failed(token)
         for peer in ready.snapshot_to:
             self.snapshots.send_to(peer, now, self._effects)
-
-    def _write(self, ready: Ready, promises: list[tuple[NodeId, PeerMessage]]) -> None:
-        """Have term, vote and entries written: in one piece, unless they are very many."""
-        changed = ready.hard_state
-        state = None if changed is None else encode_hard_state(changed)
-        if not ready.entries:
-            self._effects.writes.append(Write(state, 0, 0, b""))
-            self._writes.append(_Writing(0, 0, promises))
-            return
-        first = ready.first_index
-        for entries in in_batches(ready.entries, size_of_entry):
-            payload = self.encoder.encode(entries)
-            last = first + len(entries) - 1
-            self._effects.writes.append(Write(state, first, last, payload))
-            self.snapshots.compaction.logged(len(payload))
-            self._writes.append(_Writing(0, 0, []))
-            first, state = last + 1, None
-        # The last piece stands for all of them.
-        self._writes[-1] = _Writing(first - 1, ready.entries[-1].term, promises)
 
     def _apply(self, now: Millis) -> None:
         machine = self.machine
@@ -472,30 +438,10 @@ class Replica:
             self._queue_proposals(message.commands)
             self.raft.hasten(peer, now)
 
-    def _on_read_index_request(
-        self, peer: NodeId, message: messages.ReadIndexRequest, now: Millis
-    ) -> None:
-        if self.leading:
-            heard = self.liveness.heard
-            self.raft.hasten(peer, now)
-            lapsed = [session for session in message.touched if not heard(session, now)]
-            self._confirm(peer, message.token, lapsed, now)
-
-    def _on_confirmed(self, round_: int, index: Index, now: Millis) -> None:
-        asker, token, lapsed = self._rounds.pop(round_)
-        if asker == self.node:
-            self._serve_confirmed(token, index, list(self.liveness.lapsed), now)
-        else:
-            reply = messages.ReadIndexReply(token, index, lapsed)
-            self._effects.send.append((asker, reply))
-
-    def _serve_confirmed(
-        self, token: int, index: Index, lapsed: list[SessionId], now: Millis
-    ) -> None:
-        """A round of reads is confirmed at `index`; lapsed sessions must not take it as a lease."""
-        give_up = now + READ_PATIENCE_MS
+    def _serve_confirmed(self, reply: messages.ReadIndexReply, now: Millis) -> None:
+        """A round of reads is confirmed; sessions that lapsed must not take it as a lease."""
         for client, serial, _read in self.reads.confirmed(
-            token, index, lapsed=lapsed, give_up=give_up
+            reply.token, reply.index, lapsed=reply.lapsed, give_up=now + READ_PATIENCE_MS
         ):
             client.read_refused(serial, codes.OVERLOADED, "the session was not heard from in time")
 
@@ -535,23 +481,12 @@ class Replica:
 
     def say_goodbye(self) -> None:
         """Stop serving: clients go elsewhere, their sessions live on."""
-        for client in list(self.desk.connected):
-            client.rejected(codes.STOPPING, "this server is stopping")
+        self.desk.send_away(codes.STOPPING, "this server is stopping")
 
     def hand_over(self, now: Millis, to: NodeId | None = None) -> bool:
         """Hand leadership to `to`, or to whoever is furthest; False if nobody can take it."""
-        heir = to or self._heir(now)
+        heir = to or heir_of(self.raft, heard_after=now - self.settings.raft.election_ms)
         return heir is not None and self.raft.transfer_to(heir, now)
-
-    def _heir(self, now: Millis) -> NodeId | None:
-        """Return the voter that is furthest of those heard from lately."""
-        voters = self.raft.membership.voters
-        fit = [
-            (view.match, peer)
-            for peer, view in self.raft.peers().items()
-            if peer in voters and now - view.heard_ms < self.settings.raft.election_ms
-        ]
-        return max(fit)[1] if fit else None
 
     def _housekeep(self, now: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
@@ -568,15 +503,10 @@ class Replica:
                 self._touch_at = now + TOUCH_MS
                 self._forward(self.raft.leader)
         elif now - self._leader_known_at > self.settings.raft.election_ms:
-            self._turn_clients_away()
+            self.desk.send_away(codes.NO_QUORUM, "no leader is known here")
         self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)
         for client, serial, _read in self.reads.give_up(now):
             client.read_refused(serial, codes.BEHIND, "this replica has not caught up so far")
-
-    def _turn_clients_away(self) -> None:
-        """Cut off from any leader: clients do better elsewhere."""
-        for client in list(self.desk.connected):
-            client.rejected(codes.NO_QUORUM, "no leader is known here")
 
     def _propose_internal(self, op: int, *arguments: Value) -> None:
         self._queue_proposals(
@@ -590,14 +520,12 @@ class Replica:
             self._propose_internal(ops.TICK)
 
 
-class _Writing:
-    """A write on its way to the disk, and what may be said once it is there."""
-
-    __slots__ = ("last", "last_term", "promises")
-
-    def __init__(
-        self, last: Index, last_term: int, promises: list[tuple[NodeId, PeerMessage]]
-    ) -> None:
-        self.last = last
-        self.last_term = last_term
-        self.promises = promises
+def heir_of(raft: RaftNode, *, heard_after: Millis) -> NodeId | None:
+    """Return the voter that is furthest of those heard from lately; None if there is none."""
+    voters = raft.membership.voters
+    fit = [
+        (view.match, peer)
+        for peer, view in raft.peers().items()
+        if peer in voters and view.heard_ms > heard_after
+    ]
+    return max(fit)[1] if fit else None
