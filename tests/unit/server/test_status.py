@@ -1,0 +1,15 @@
+"""What a server tells about itself."""
+
+from __future__ import annotations
+
+from coordsvc.server.status import native_status
+
+
+async def test_it_tells_where_it_stands(node):
+    session = await node.open_session()
+    await node.acquire("/l", session)
+    told = dict(native_status(node.server))
+    assert (told["node"], told["role"], told["leader"]) == ("n1", "leader", "n1")
+    assert told["applied_index"] == told["commit_index"] == node.machine.revision
+    assert (told["sessions"], told["locks"], told["nodes"]) == (1, 1, 2)
+    assert told["digest"] == node.machine.digest
