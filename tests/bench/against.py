@@ -301,7 +301,8 @@ def print_comparisons(found: Sequence[Comparison], services: Sequence[str]) -> N
     met = sum(comparison.is_met for comparison in found)
     foreign = [s.foreign_cores for c in found for s in c.summaries.values()]
     print(
-        f"\n{met} of {len(found)} goals met; others kept up to {max(foreign, default=0):.1f} cores busy"
+        f"\n{met} of {len(found)} goals met;"
+        f" others kept up to {max(foreign, default=0):.1f} cores busy"
     )
 
 

@@ -10,6 +10,7 @@ from math import ceil, log2
 LEFT, RIGHT, TOP, STEP, BAR = 300, 90, 60, 24, 14
 WIDTH = 520
 MET, MISSED, GOAL, INK = "#2f7d4f", "#c4553b", "#222222", "#333333"
+FONT = f'font-family="sans-serif" font-size="12" fill="{INK}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,15 @@ def draw(title: str, bars: Sequence[Bar]) -> str:
     scale = WIDTH / (2 * doublings)
     middle = LEFT + WIDTH / 2
     height = TOP + STEP * len(bars) + 30
+    width = LEFT + WIDTH + RIGHT
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + RIGHT}"'
-        f' height="{height}" font-family="sans-serif" font-size="12" fill="{INK}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {FONT}>',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="16" y="26" font-size="16">{escape(title)}</text>',
     ]
     for power in range(-doublings, doublings + 1):
         x = middle + power * scale
-        label = f"{2**power} ×" if power >= 0 else f"1/{2**-power}"
+        label = f"{2**power} x" if power >= 0 else f"1/{2**-power}"
         stroke = INK if power == 0 else "#dddddd"
         parts.append(
             f'<line x1="{x}" y1="{TOP - 8}" x2="{x}" y2="{height - 24}" stroke="{stroke}"/>'
@@ -54,11 +55,10 @@ def draw(title: str, bars: Sequence[Bar]) -> str:
 def _bar(bar: Bar, y: float, middle: float, scale: float) -> list[str]:
     length = log2(bar.times) * scale
     colour = MET if bar.is_met else MISSED
-    end = max(middle, middle + length)
+    start, end = min(middle, middle + length), max(middle, middle + length)
     parts = [
         f'<text x="{LEFT - 10}" y="{y + 11}" text-anchor="end">{escape(bar.title)}</text>',
-        f'<rect x="{min(middle, middle + length):.1f}" y="{y}" width="{abs(length):.1f}"'
-        f' height="{BAR}" fill="{colour}"/>',
+        f'<rect x="{start:.1f}" y="{y}" width="{abs(length):.1f}" height="{BAR}" fill="{colour}"/>',
         f'<text x="{end + 6:.1f}" y="{y + 11}">{bar.times:.2f}</text>',
     ]
     if bar.goal:

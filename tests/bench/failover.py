@@ -10,6 +10,7 @@ import argparse
 import random
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import cast
@@ -30,7 +31,7 @@ def outage_s(signalled: float, moments: list[float]) -> float:
     The end of the observation counts as an answer, so that no recovery shows as the whole of it.
     """
     after = [signalled, *(moment for moment in moments if moment > signalled)]
-    gaps = [(later - earlier, later) for earlier, later in zip(after, after[1:], strict=False)]
+    gaps = [(later - earlier, later) for earlier, later in pairwise(after)]
     if not gaps:
         return float("inf")
     return max(gaps)[1] - signalled
