@@ -523,7 +523,7 @@ def test_a_leader_that_steps_down_with_writes_held_back_loses_none(cluster):
     client.put("/z")
     cluster.settle()
     other = cluster.followers[0]
-    cluster[old].receive(other, raft.Heartbeat(cluster[old].raft.term + 1, 0, 0), cluster.now)
+    cluster[old].receive(other, raft.AppendReply(cluster[old].raft.term + 1, False, 0), cluster.now)
     cluster.members[old].slow_disk = False
     cluster.advance(4_000)
     assert [client.answers[serial].code for serial in (1, 2, 3)] == [codes.OK] * 3

@@ -1,0 +1,80 @@
+"""Messages between replicas as bytes."""
+
+import contextlib
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordsvc.base.errors import RemoteProtocolError
+from coordsvc.protocols.peer import codec
+from coordsvc.raft import messages as raft
+from coordsvc.replica import messages
+from coordsvc.replica.codec import EntryEncoder
+
+numbers = st.integers(0, 2**63 - 1)
+flags = st.booleans()
+names = st.tuples(st.text(max_size=5))
+sessions = st.lists(numbers, max_size=4)
+entries = st.lists(
+    st.builds(raft.Entry, numbers, st.integers(0, 2), numbers, st.binary(max_size=9)), max_size=4
+)
+metas = st.builds(
+    raft.SnapshotMeta, numbers, numbers, st.builds(raft.Membership, names, names, names), numbers
+)
+kinds = [
+    st.builds(raft.AppendRequest, numbers, numbers, numbers, numbers, entries),
+    st.builds(raft.AppendReply, numbers, flags, numbers, numbers, numbers),
+    st.builds(raft.Heartbeat, numbers, numbers, numbers),
+    st.builds(raft.HeartbeatReply, numbers, numbers),
+    st.builds(raft.VoteRequest, numbers, flags, numbers, numbers, flags),
+    st.builds(raft.VoteReply, numbers, flags, flags),
+    st.builds(raft.TimeoutNow, numbers),
+    st.builds(raft.SnapshotOffer, numbers, metas),
+    st.builds(messages.Forward, numbers, sessions, st.lists(st.binary(max_size=9), max_size=4)),
+    st.builds(messages.ReadIndexRequest, numbers, sessions),
+    st.builds(messages.ReadIndexReply, numbers, numbers, sessions),
+    st.builds(messages.SnapshotChunk, numbers, metas, numbers, numbers, st.binary(max_size=9)),
+    st.builds(messages.SnapshotAck, numbers, numbers),
+]
+
+
+def test_the_strategies_know_every_kind():
+    assert len(kinds) == len(codec._FIELDS) == len(codec._MAKERS)
+
+
+@pytest.mark.parametrize("kind", kinds)
+def test_every_message_comes_back_as_it_was(kind):
+    @settings(max_examples=15, deadline=None)
+    @given(kind)
+    def round_trip(message):
+        frame = codec.encode(message, EntryEncoder())
+        assert int.from_bytes(frame[:4], "big") == len(frame) - 4
+        assert codec.decode(frame[4:]) == message
+
+    round_trip()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_random_bytes_are_a_fault_of_the_other_side(body):
+    with contextlib.suppress(RemoteProtocolError):
+        codec.decode(body)
+
+
+leaves = st.none() | flags | numbers | st.text(max_size=3) | st.binary(max_size=6) | st.floats()
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=5), max_leaves=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 14), st.lists(values, max_size=6))
+def test_messages_of_a_wrong_shape_are_a_fault_of_the_other_side(kind, fields):
+    with contextlib.suppress(RemoteProtocolError):
+        codec.decode(msgpack.packb([kind, *fields]))
+
+
+@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\x63", b"\xc1", b"\x05", b"\x80"])
+def test_what_is_no_message_is_refused(body):
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(body)
