@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -170,7 +170,7 @@ class WriteAheadLog:
         """
         if error:
             self._failed = True
-            raise DiskFailed(f"the log could not be synced: {os.strerror(error)}")
+            raise DiskFailed(f"the log could not be synced: {errno.errorcode.get(error, error)}")
         self._active.synced_all()
 
     @property
