@@ -75,8 +75,13 @@ async def _send(
     offset = 0
     while offset < reader.size:
         piece = await asyncio.to_thread(reader.read, offset, limits.SNAPSHOT_CHUNK_BYTES)
-        async with asyncio.timeout(STALL_S):
-            await response.write(piece)
+        try:
+            async with asyncio.timeout(STALL_S):
+                await response.write(piece)
+        except TimeoutError as error:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("the client takes nothing") from error
         offset += len(piece)
     await response.write_eof()
     return response

@@ -57,3 +57,17 @@ def test_what_an_option_does_not_accept_is_refused(option, text):
 
 def test_numbers_may_be_grouped():
     assert options.SNAPSHOT_EVERY_ENTRIES.kind.parse("1_000") == 1000
+
+
+def test_a_secret_is_what_its_file_holds(tmp_path):
+    parse = options.ADMIN_TOKEN_FILE.kind.parse
+    place = tmp_path / "token"
+    place.write_text("0123456789abcdef\n")
+    assert parse(str(place)) == "0123456789abcdef"
+    assert not parse("")
+    for content in ("short", "0123456789abcdef\x00", "ünprintable-0123456789"):
+        place.write_text(content)
+        with pytest.raises(ValueError, match="too short, or not printable"):
+            parse(str(place))
+    with pytest.raises(ValueError, match="cannot be read"):
+        parse(str(tmp_path / "none"))

@@ -49,6 +49,7 @@ def restored(place, folder, node="n1"):
 def opened(path):
     folder = DataFolder.open(path, cluster="new", node="n1")
     wal = WriteAheadLog.open(folder.log, salt=folder.identity.salt)
+    assert wal.last_index == 1_000_003, "the log begins behind the snapshot"
     state = decode_hard_state(wal.recovered.state)
     found = recover(wal, Vault(SnapshotStore.open(folder.snapshots)), Membership(()))
     return folder, wal, state, found

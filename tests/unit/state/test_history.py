@@ -49,3 +49,13 @@ def test_a_revision_cut_in_two_is_compacted(monkeypatch):
     assert history.compacted == 2
     assert history.since(1) is None
     assert [e.revision for e in history.since(2)] == [3, 4, 5, 6, 7]
+
+
+def test_what_is_forgotten_is_not_resumed_from():
+    history = History()
+    history.append(event(1, b"x"))
+    history.forget(5)
+    assert (history.events, history.compacted) == ([], 5)
+    assert history.since(4) is None
+    history.append(event(6, b"y"))
+    assert [e.revision for e in history.since(5)] == [6]

@@ -140,3 +140,34 @@ def test_a_folder_where_nothing_can_be_created_is_refused(tmp_path, monkeypatch)
         opened(tmp_path / "data")
     monkeypatch.undo()
     opened(tmp_path / "data").close()
+
+
+def test_a_folder_is_made_with_what_it_is_filled_with(tmp_path):
+    path = tmp_path / "made"
+
+    def fill(folder):
+        folder.snapshots.open("x", create=True).close()
+        assert not (path / "identity.json").exists()
+
+    DataFolder.make(path, cluster="cell", node="n1", fill=fill)
+    folder = opened(path)
+    assert folder.snapshots.names() == ["x"]
+    folder.close()
+
+
+def test_a_folder_that_is_there_is_not_made_again(path):
+    with pytest.raises(SetupError, match="a data folder already"):
+        DataFolder.make(path, cluster="cell", node="n1", fill=lambda _: None)
+    opened(path).close()  # nor is its lock kept
+
+
+def test_a_folder_that_cannot_be_made_is_refused_with_advice(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match="choose another folder"):
+        DataFolder.make(tmp_path / "file" / "d", cluster="c", node="n1", fill=lambda _: None)
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SetupError, match="No space left"):
+        DataFolder.make(tmp_path / "d", cluster="c", node="n1", fill=fail)

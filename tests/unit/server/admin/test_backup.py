@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from coordsvc.server.admin import backup as module
 from coordsvc.server.restore import read_backup
 
@@ -59,3 +61,17 @@ async def test_a_snapshot_that_takes_for_ever_is_given_up(node, monkeypatch):
     node.server.replica.snapshots.compaction.started()
     status, problem = await node.get("/v1/snapshot")
     assert (status, problem["code"]) == (504, "timed_out")
+
+
+async def test_a_client_that_takes_nothing_is_given_up(node, monkeypatch):
+    monkeypatch.setattr(module, "STALL_S", 0.1)
+    for number in range(20):
+        await node.create(f"/big/{number}", bytes(1_000_000))
+    reader, writer = await asyncio.open_connection("127.0.0.1", node.http.port, limit=1024)
+    writer.write(b"GET /v1/snapshot HTTP/1.1\r\nHost: n1\r\n\r\n")
+    await asyncio.sleep(1)  # what is not read fills the buffers of the kernel, and then it stalls
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await reader.readexactly(20_000_000)
+    writer.close()
+    status, _ = await node.get("/v1/cluster")
+    assert status == 200
