@@ -237,6 +237,7 @@ class Driver:
                 self.replica.chunk_stored(chunk)
             else:
                 self.replica.snapshot_installed(chunk, machine, monotonic_ms())
+                self._log.info("snapshot installed", index=chunk.meta.index, peer=chunk.peer)
         self.schedule()
 
     # ------------------------------------------------------------------ the end

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from coordsvc.cli.localcluster import HOST, RUNNING, STOPPED, LocalNode, NodePlan
+from coordsvc.cli.localcluster import HOST, PAUSED, RUNNING, STOPPED, LocalNode, NodePlan
 
 READY_S = 20.0
 
@@ -30,7 +30,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class Cluster:
-    """Nodes n1, n2, ... in folders below `folder`. Use as a context manager, with or without async."""
+    """Nodes n1, n2, ... in folders below `folder`. Use as a context manager."""
 
     def __init__(self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = ()) -> None:
         ports = iter(free_ports(3 * nodes))
@@ -87,7 +87,10 @@ class Cluster:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -136,10 +139,12 @@ class Cluster:
     def pause(self, name: str) -> None:
         """Stop a node's process without ending it."""
         self.nodes[name].send(signal.SIGSTOP)
+        self.nodes[name].state = PAUSED
 
     def resume(self, name: str) -> None:
         """Let a paused node go on."""
         self.nodes[name].send(signal.SIGCONT)
+        self.nodes[name].state = RUNNING
 
     def terminate(self, name: str) -> int:
         """Ask a node to end; return its exit code."""
