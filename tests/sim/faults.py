@@ -8,6 +8,7 @@ testing", 2012).
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeAlias
@@ -61,6 +62,15 @@ class Cluster(Protocol):
     def take_snapshot(self, node: NodeId) -> None:
         """Make a server snapshot its state now."""
 
+    def stop(self, node: NodeId) -> None:
+        """End a server cleanly; `restart` starts it again."""
+
+    def fail_disk(self, node: NodeId) -> Fault:
+        """Make syncs fail until healed: the server stops at the first."""
+
+    def fill_disk(self, node: NodeId, room: int) -> Fault:
+        """Leave so many bytes of room on a server's disk until healed."""
+
 
 Inject: TypeAlias = Callable[["Swarm"], Fault]
 
@@ -81,8 +91,10 @@ class Swarm:
         self.world = world
         self.cluster = cluster
         self.chance: random.Random = world.stream("faults")
-        self.kinds: list[str] = self.chance.sample(sorted(KINDS), self.chance.randint(1, 5))
-        self.injected = 0
+        kinds = sorted(KINDS if len(cluster.nodes) > 1 else KINDS.keys() - NEED_PEERS)
+        self.kinds: list[str] = self.chance.sample(kinds, self.chance.randint(1, 5))
+        self.struck: Counter[str] = Counter()
+        """How often each kind struck."""
         nodes = len(cluster.nodes)
         self._stopped_max = nodes if self.chance.randrange(4) == 0 else (nodes - 1) // 2
         self._stopped: set[NodeId] = set()
@@ -143,7 +155,7 @@ class Swarm:
     def _strike(self, kind: str, period: Micros) -> None:
         if self._over:
             return
-        self.injected += 1
+        self.struck[kind] += 1
         fault = KINDS[kind](self)
         self._active[fault] = None
         self.world.after(self.chance.randint(*DURATION), lambda: self._end(fault))
@@ -161,6 +173,30 @@ def _crash(swarm: Swarm, *, machine: bool) -> Fault:
     swarm.world.trace("faults", f"crash {node}{' with its machine' if machine else ''}")
     swarm.cluster.crash(node, machine=machine)
     return swarm.stopped(node, lambda: swarm.cluster.restart(node))
+
+
+def _stop(swarm: Swarm) -> Fault:
+    node = swarm.draw_node()
+    if not swarm.may_stop(node):
+        return _at_once()
+    swarm.world.trace("faults", f"stop {node}")
+    swarm.cluster.stop(node)
+    return swarm.stopped(node, lambda: swarm.cluster.restart(node))
+
+
+def _fail_disk(swarm: Swarm) -> Fault:
+    node = swarm.draw_node()
+    if not swarm.may_stop(node):
+        return _at_once()
+    swarm.world.trace("faults", f"disk of {node} fails")
+    return swarm.stopped(node, swarm.cluster.fail_disk(node).heal)
+
+
+def _fill_disk(swarm: Swarm) -> Fault:
+    node = swarm.draw_node()
+    room = swarm.chance.randint(0, 16 * 1024)
+    swarm.world.trace("faults", f"disk of {node} has room for {room} bytes")
+    return swarm.cluster.fill_disk(node, room)
 
 
 def _pause(swarm: Swarm) -> Fault:
@@ -269,6 +305,8 @@ KINDS: Final[dict[str, Inject]] = {
     "crash": partial(_crash, machine=False),
     "crash machine": partial(_crash, machine=True),
     "cut pair": _cut_pair,
+    "disk fails": _fail_disk,
+    "disk full": _fill_disk,
     "drift": _drift,
     "flap": _flap,
     "isolate": _isolate,
@@ -280,5 +318,9 @@ KINDS: Final[dict[str, Inject]] = {
     "reset": _reset,
     "slow disk": _slow_disk,
     "snapshot": _snapshot,
+    "stop": _stop,
     "transfer": _transfer,
 }
+
+NEED_PEERS: Final = frozenset({"bridge", "cut pair", "flap", "one-way", "partition", "transfer"})
+"""Kinds that make no sense with a single server."""

@@ -6,6 +6,7 @@ jumps from event to event. Events of one instant run in the order in which they 
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import random
 from collections import deque
@@ -51,6 +52,7 @@ class World:
         self._scheduled = 0
         self._trace: deque[str] = deque(maxlen=trace_lines_max)
         self._trace_lines = 0
+        self._trace_hash = hashlib.blake2b(digest_size=16)
         self._streams: set[str] = set()
 
     def stream(self, name: str) -> random.Random:
@@ -109,14 +111,21 @@ class World:
 
     def trace(self, source: str, text: str) -> None:
         """Note that something happened; the latest notes are kept for a failure."""
+        line = f"{self.now / MS:12.3f} ms  {source:<12} {text}"
         self._trace_lines += 1
-        self._trace.append(f"{self.now / MS:12.3f} ms  {source:<12} {text}")
+        self._trace_hash.update(line.encode())
+        self._trace.append(line)
 
     def trace_text(self) -> str:
         """Return the notes of the run, oldest first, saying how many were dropped."""
         dropped = self._trace_lines - len(self._trace)
         head = [f"seed {self.seed}; {dropped} earlier lines dropped"] if dropped else []
         return "\n".join([*head, *self._trace])
+
+    def trace_hash(self) -> str:
+        """Return a digest of all notes and the count of events: equal runs have equal ones."""
+        head = f"{self.now} {self.events_run} {self._trace_lines} "
+        return hashlib.blake2b(head.encode() + self._trace_hash.digest(), digest_size=16).hexdigest()
 
     def _pending(self) -> bool:
         while self._heap and self._heap[0][2].callback is None:

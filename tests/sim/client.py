@@ -1,0 +1,443 @@
+"""SimClient: the real client's conversation, driven as `coordsvc_client.link` drives it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from coordsvc.base.ids import Index
+from coordsvc.base.values import Value
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc_client.claims import Claim, ClaimState
+from coordsvc_client.conversation import Conversation, State
+from coordsvc_client.endpoints import Address, Endpoints, parse_address
+from coordsvc_client.requests import NEVER
+from coordsvc_client.watching import RESYNC, Watch
+from tests.sim.clock import SimClock
+from tests.sim.network import SimNetwork, Stream
+from tests.sim.observer import Observer
+from tests.sim.workloads.client import Answer, Done, LockListener, WatchListener
+from tests.sim.world import MS, SECOND, Callback, Micros, Process, Timer
+
+CONNECT: Final[Micros] = 3 * SECOND
+WAKE_MS_MAX: Final = 500
+MOVE_PAUSE_MS: Final = 5_000
+DRAIN: Final[Micros] = SECOND
+
+
+@dataclass(slots=True)
+class ClientSettings:
+    """How one client behaves."""
+
+    session_timeout_ms: int
+    prefer_leader: bool
+    answer_within_ms: int
+    """After so long a request is given up; 0: never."""
+
+
+class SimClient:
+    """One client. See `tests.sim.workloads.client.Client`."""
+
+    def __init__(
+        self,
+        name: str,
+        network: SimNetwork,
+        servers: Sequence[str],
+        observer: Observer,
+        settings: ClientSettings,
+        *,
+        drift_ppm_max: int,
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.observer = observer
+        self.settings = settings
+        self.chance: random.Random = network.world.stream(f"client {name}")
+        self.process = Process(network.world, name)
+        self.clock = SimClock.random(network.world, self.chance, drift_ppm_max=drift_ppm_max)
+        self.sessions_lost = 0
+        self._endpoints = Endpoints(
+            [parse_address(f"{server}:2181") for server in servers], self.chance.randrange
+        )
+        self.conversation = Conversation(
+            make_password=lambda: self.chance.randbytes(16),
+            timeout_ms=settings.session_timeout_ms,
+            client_name=name,
+            on_state=self._on_state,
+        )
+        self._wire: _Wire | None = None
+        self._next_wire: _Wire | None = None
+        self._moving: _Wire | None = None
+        self._move_at = 0
+        self._connections = 0
+        self._flush_due = False
+        self._timer: Timer | None = None
+        self._true_time: dict[int, Micros] = {}
+        self._proved_at = -1
+        self._locks: LockListener | None = None
+        self._claims: dict[tuple[str, int], Claim] = {}
+        self._watches = 0
+        self._watchings: list[_Watching] = []
+        self.process.after(0, self._connect)
+
+    # What workloads ask.
+
+    def now(self) -> Micros:
+        """Return the true time."""
+        return self.network.world.now
+
+    def after(self, delay: Micros, callback: Callback) -> None:
+        """Run `callback` later."""
+        self.process.after(delay, callback)
+
+    def submit(
+        self,
+        op: int,
+        args: tuple[Value, ...],
+        done: Done,
+        *,
+        consistency: int = ops.LINEARIZABLE,
+    ) -> None:
+        """Ask for an operation; locks go the way of the client library's own claims."""
+        if op == ops.ACQUIRE:
+            self._acquire(args, done)
+        elif op == ops.RELEASE:
+            self._release(args, done)
+        else:
+            self._ask(op, args, done, consistency)
+        self._poke()
+
+    def _ask(self, op: int, args: tuple[Value, ...], done: Done, consistency: int) -> None:
+        requests = self.conversation.requests
+        within = self.settings.answer_within_ms
+        deadline = self.clock.now_ms() + within if within else NEVER
+        heard = self._teller(done, is_read=op in ops.READS)
+        if op in ops.MUTATIONS:
+            requests.mutate(op, args, heard, deadline=deadline)
+        else:
+            requests.read(op, args, heard, consistency=consistency, deadline=deadline)
+
+    def _teller(self, done: Done, *, is_read: bool) -> Callable[[int, int, object], None]:
+        def heard(code: int, revision: int, value: object) -> None:
+            if code < codes.NOT_LEADER and revision:
+                self._shown(revision, is_read=is_read)
+            done(Answer(code, revision, cast("Value", value)))
+
+        return heard
+
+    def _shown(self, revision: Index, *, is_read: bool) -> None:
+        """Note that an answer shows a revision; that of a repeated mutation may be an old one."""
+        for watching in self._watchings:
+            watching.note_cut()
+        self.observer.watches.shown(self.connection, revision)
+        if is_read:
+            self.observer.seen.saw(self.name, revision)
+
+    def watch(self, path: str, mode: int, listener: WatchListener) -> None:
+        """Watch with data."""
+        self._watchings.append(_Watching(self, path, mode, listener))
+        self._poke()
+
+    def next_watch(self) -> str:
+        """Return a name for a watch. For the watches."""
+        self._watches += 1
+        return f"{self.name}/{self._watches}"
+
+    @property
+    def connection(self) -> str:
+        """The name of the present connection. For the watches."""
+        return f"{self.name}#{self._connections}"
+
+    def listen_to_locks(self, listener: LockListener) -> None:
+        """Tell this listener about locks."""
+        self._locks = listener
+
+    def _acquire(self, args: tuple[Value, ...], done: Done) -> None:
+        path, shared, wait, delay_ms, note = args
+        assert isinstance(path, str)
+        assert isinstance(delay_ms, int)
+        assert isinstance(note, str)
+        answered = False
+
+        def changed(claim: Claim) -> None:
+            nonlocal answered
+            if answered:
+                self._tell_of(claim)
+                return
+            answered = True
+            if claim.state is ClaimState.GONE:
+                done(Answer(claim.code))
+                return
+            self._claims[path, claim.request] = claim
+            state = ops.HELD if claim.state is ClaimState.HELD else ops.WAITING
+            value: list[Value] = [state, claim.request, claim.token, claim.position]
+            done(Answer(codes.OK, 0, value))
+
+        self.conversation.claims.acquire(
+            path, changed, shared=bool(shared), wait=bool(wait), delay_ms=delay_ms, note=note
+        )
+
+    def _tell_of(self, claim: Claim) -> None:
+        assert self._locks is not None
+        state = ops.HELD if claim.state is ClaimState.HELD else ops.GONE
+        if state == ops.GONE:
+            self._claims.pop((claim.path, claim.request), None)
+        self._locks.lock_changed(claim.path, claim.request, state, claim.token)
+
+    def _release(self, args: tuple[Value, ...], done: Done) -> None:
+        path, request = args
+        assert isinstance(path, str)
+        assert isinstance(request, int)
+        claim = self._claims.pop((path, request))
+        heard = self._teller(done, is_read=False)
+        self.conversation.claims.release(claim, heard)
+
+    # The state of the session.
+
+    def _on_state(self, state: State) -> None:
+        self.network.world.trace(self.name, f"{state.value} session {self.conversation.session}")
+        if state is State.LOST:
+            self.sessions_lost += 1
+
+    def _note_lease(self) -> None:
+        """Tell the checker what this client believes."""
+        conversation = self.conversation
+        lease, session = conversation.lease, conversation.session
+        now_ms = self.clock.now_ms()
+        if lease.proved_at == self._proved_at or session <= 0:
+            self._proved_at = lease.proved_at
+            return
+        self._proved_at = lease.proved_at
+        if not lease.holds(now_ms):
+            return
+        sent_at = max(0, self._true_time[lease.proved_at] - MS)  # clocks show whole milliseconds
+        self.observer.sessions.answered(session, sent_at=sent_at)
+        until = self.now() + self.clock.delay_until_ms(lease.end())
+        self.observer.sessions.believes_until(session, until)
+
+    # Sending and receiving.
+
+    def _now_ms(self) -> int:
+        now_ms = self.clock.now_ms()
+        self._true_time.setdefault(now_ms, self.now())
+        return now_ms
+
+    def _poke(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self.process.after(0, self._flush)
+
+    def received(self, wire: _Wire, data: bytes) -> None:
+        """Take bytes of a connection. For the wires."""
+        if wire is self._wire:
+            self.conversation.receive_data(data, self._now_ms())
+            self._note_lease()
+            self._poke()
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        conversation, wire = self.conversation, self._wire
+        if wire is not None:
+            if conversation.farewell is not None:
+                self._leave(wire)
+            else:
+                wire.stream.write(conversation.data_to_send(self._now_ms()))
+                if conversation.draining and conversation.is_idle:
+                    self._change_over()
+                self._follow_leader()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = min(self.conversation.deadline(), self.clock.now_ms() + WAKE_MS_MAX)
+        delay = max(self.clock.delay_until_ms(due), 1)
+        self._timer = self.process.after(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.conversation.wake(self._now_ms())
+        self._flush()
+
+    # Connecting.
+
+    def _connect(self) -> None:
+        prepared, self._next_wire = self._next_wire, None
+        if prepared is not None and prepared.stream.is_open:
+            self._serve(prepared)
+        else:
+            self._open(self._endpoints.next())
+
+    def _open(self, address: Address) -> _Wire:
+        return _Wire(self, address.host)
+
+    def wire_opened(self, wire: _Wire) -> None:
+        """A server took the connection. For the wires."""
+        if wire is not self._moving:
+            self._serve(wire)
+            return
+        self._moving = None
+        if self._wire is None or wire.left is not self._wire:
+            wire.stream.abort()
+            return
+        self.conversation.draining = True
+        self._moving = wire
+        self._poke()
+        self.process.after(DRAIN, lambda: self._end_drain(wire))
+
+    def wire_failed(self, wire: _Wire) -> None:
+        """No server took the connection. For the wires."""
+        if wire is self._moving:
+            self._moving = None
+        else:
+            self.process.after(self._endpoints.failed() * MS, self._connect)
+
+    def _end_drain(self, wire: _Wire) -> None:
+        if wire is self._moving:
+            self._change_over()
+
+    def _change_over(self) -> None:
+        """Leave this server for the leader."""
+        self._next_wire, self._moving = self._moving, None
+        self._move_at = 0
+        if self._wire is not None:
+            self._leave(self._wire)
+
+    def _serve(self, wire: _Wire) -> None:
+        assert self._wire is None
+        self._wire = wire
+        self._connections += 1
+        self.conversation.begin(self._now_ms())
+        self._poke()
+
+    def wire_lost(self, wire: _Wire) -> None:
+        """The connection has ended. For the wires."""
+        if wire is self._wire:
+            self._leave(wire)
+        elif wire is self._moving:
+            self._moving = None
+            self.conversation.draining = False
+
+    def _leave(self, wire: _Wire) -> None:
+        conversation = self.conversation
+        was_welcome, farewell = conversation.welcomed, conversation.farewell
+        self._wire = None
+        wire.stream.abort()
+        conversation.end(self._now_ms())
+        if self._moving is not None and self._moving.is_up:
+            self._next_wire, self._moving = self._moving, None
+        self._set_timer()
+        pause = 0
+        if was_welcome:
+            self._endpoints.succeeded()
+        if not was_welcome or farewell is not None:
+            pause = self._endpoints.failed()
+        self.process.after(pause * MS, self._connect)
+
+    def _follow_leader(self) -> None:
+        conversation = self.conversation
+        if (
+            not self.settings.prefer_leader
+            or self._moving is not None
+            or self._wire is None
+            or not conversation.welcomed
+            or conversation.leader in ("", conversation.node)
+            or not conversation.leader_address
+            or self.clock.now_ms() < self._move_at
+        ):
+            return
+        self._move_at = self.clock.now_ms() + MOVE_PAUSE_MS
+        self._moving = self._open(parse_address(conversation.leader_address))
+        self._moving.left = self._wire
+
+
+class _Wire:
+    """One connection."""
+
+    def __init__(self, client: SimClient, server: str) -> None:
+        self.left: _Wire | None = None
+        """From which connection this one is to take over."""
+        self.is_up = False
+        self._client = client
+        self._over = False
+        self.stream: Stream = client.network.connect(
+            client.process, host=client.name, remote=server, handler=self
+        )
+        client.process.after(CONNECT, self._give_up_unless_up)
+
+    def opened(self) -> None:
+        self.is_up = True
+        self._client.wire_opened(self)
+
+    def received(self, data: bytes) -> None:
+        self._client.received(self, data)
+
+    def closed(self, reason: str) -> None:
+        if self.is_up:
+            self._client.wire_lost(self)
+        elif not self._over:
+            self._over = True
+            self._client.wire_failed(self)
+
+    def _give_up_unless_up(self) -> None:
+        if not self.is_up:
+            self.stream.abort()
+
+
+class _Watching:
+    """One watch of one client, told to the workload and to the checker."""
+
+    def __init__(self, client: SimClient, path: str, mode: int, listener: WatchListener) -> None:
+        self._client = client
+        self._listener = listener
+        self._name = ""
+        self._path = path
+        self._mode = mode
+        self._watch = Watch(
+            path, mode=mode, since=0, with_data=True, deliver=self._deliver, fail=self._fail
+        )
+        self._watch.on_start = self._started
+        client.conversation.watches.add(self._watch)
+
+    def _started(self) -> None:
+        checker = self._client.observer.watches
+        if self._name:
+            checker.moved(self._name, self._client.connection)
+            return
+        self._begin(self._watch.since)
+
+    def note_cut(self) -> None:
+        """Nothing more is due if the client was told that the history is cut."""
+        if self._watch.resync:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._name:
+            self._client.observer.watches.lost(self._name)
+            self._name = ""
+
+    def _begin(self, revision: Index) -> None:
+        self._name = self._client.next_watch()
+        self._client.observer.watches.started(
+            self._name,
+            path=self._path,
+            mode=self._mode,
+            connection=self._client.connection,
+            revision=revision,
+        )
+        self._listener.started(revision)
+
+    def _deliver(
+        self, kind: int, path: str, revision: int, stat: list[int] | None, data: bytes | None
+    ) -> None:
+        if kind == RESYNC:
+            self._forget()
+            self._begin(revision)
+            return
+        self._client.observer.watches.delivered(self._name, kind, path, revision)
+        self._listener.changed(kind, path, revision, data)
+
+    def _fail(self, code: int, text: str) -> None:
+        raise AssertionError(f"the watch of {self._path} ended: {code} {text}")

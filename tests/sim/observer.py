@@ -1,0 +1,210 @@
+"""Observer: watches the replicas from outside and tells every checker what they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coordsvc.base.ids import Index, NodeId, SessionId
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.raft.messages import Entry, SnapshotMeta
+from coordsvc.raft.node import Role
+from coordsvc.replica.codec import decode_entries
+from coordsvc.replica.effects import Effects, Write
+from coordsvc.replica.replica import Recovered, Replica
+from coordsvc.state.commands import MalformedCommand, decode_entry
+from coordsvc.state.machine import StateMachine
+from coordsvc.state.results import Applied
+from tests.sim.checkers.exactly_once import ExactlyOnceChecker
+from tests.sim.checkers.locks import LockTableChecker
+from tests.sim.checkers.raft import RaftChecker
+from tests.sim.checkers.revisions import SeenChecker
+from tests.sim.checkers.sessions import SessionChecker
+from tests.sim.checkers.watches import WatchChecker
+from tests.sim.world import MS, World
+
+
+@dataclass(slots=True)
+class _Claim:
+    path: str
+    session: SessionId
+
+
+@dataclass(slots=True)
+class _Claims:
+    """The claims of all sessions, as the entries of the log made them."""
+
+    by_request: dict[Index, _Claim] = field(default_factory=dict)
+
+    def of(self, session: SessionId) -> list[tuple[Index, str]]:
+        return [(r, c.path) for r, c in self.by_request.items() if c.session == session]
+
+
+class Observer:
+    """All checkers that are told of what replicas do while a run goes on."""
+
+    def __init__(self, world: World, *, drift_ppm_max: int) -> None:
+        self.raft = RaftChecker()
+        self.exactly_once = ExactlyOnceChecker()
+        self.sessions = SessionChecker(drift_ppm_max=drift_ppm_max)
+        self.watches = WatchChecker()
+        self.locks = LockTableChecker()
+        self.seen = SeenChecker()
+        self.elections = 0
+        self.snapshots_taken = 0
+        self.snapshots_installed = 0
+        self.expired = 0
+        self.first_applied: Index = 0
+        """The newest entry that any replica has applied."""
+        self._world = world
+        self._claims = _Claims()
+        self._reported: dict[NodeId, int] = {}
+        self._terms_led: set[int] = set()
+
+    # A replica's life.
+
+    def restarted(self, node: NodeId, recovered: Recovered) -> None:
+        """A server has read its disk."""
+        self._reported[node] = 0
+        snapshot = recovered.raft.snapshot
+        self.raft.restarted(
+            node,
+            snapshot_index=snapshot.index,
+            snapshot_term=snapshot.term,
+            entries=recovered.raft.entries,
+        )
+        if snapshot.index:
+            digest = recovered.machine.digest.to_bytes(8, "big")
+            self.raft.digest(node, snapshot.index, digest)
+
+    def turned(self, node: NodeId, replica: Replica, effects: Effects) -> None:
+        """A replica has had a turn; its effects are not carried out yet."""
+        self._appended(node, replica, effects)
+        self._reported[node] = 0
+        if replica.raft.role is Role.LEADER:
+            term = replica.raft.term
+            self.raft.leads(node, term)
+            if term not in self._terms_led:
+                self._terms_led.add(term)
+                self.elections += 1
+
+    def _appended(self, node: NodeId, replica: Replica, effects: Effects) -> None:
+        """Report what has come into the log in this turn and was not reported yet."""
+        if replica.raft.role is not Role.LEADER:
+            self.raft.follows(node)
+        for write in effects.writes[self._reported.get(node, 0) :]:
+            if isinstance(write, Write) and write.payload:
+                self.raft.appended(node, write.first, decode_entries(write.payload))
+        self._reported[node] = len(effects.writes)
+
+    def installed(self, node: NodeId, meta: SnapshotMeta) -> None:
+        """A replica went on from a snapshot that another one sent."""
+        self.snapshots_installed += 1
+        self.raft.restored(node, meta.index, meta.term)
+
+    def observe(self, node: NodeId, replica: Replica) -> None:
+        """Hear of every entry that the replica applies to its present state."""
+        machine = replica.machine
+        apply, skip = machine.apply, machine.skip
+
+        def observed_apply(index: Index, stamp_ms: int, data: bytes) -> Applied:
+            applied = apply(index, stamp_ms, data)
+            self._note(node, replica, index)
+            self._applied(machine, index, data, applied)
+            return applied
+
+        def observed_skip(index: Index, stamp_ms: int) -> None:
+            skip(index, stamp_ms)
+            self._note(node, replica, index)
+            self.first_applied = max(self.first_applied, index)
+
+        machine.apply = observed_apply  # type: ignore[method-assign]
+        machine.skip = observed_skip  # type: ignore[method-assign]
+
+    def _note(self, node: NodeId, replica: Replica, index: Index) -> None:
+        self._appended(node, replica, replica._effects)  # applied in the turn of its coming
+        entry: Entry = replica.raft.entries(index, index)[0]
+        self.raft.applied(node, index, entry)
+        self.raft.digest(node, index, replica.machine.digest.to_bytes(8, "big"))
+
+    # What entries do.
+
+    def _applied(self, machine: StateMachine, index: Index, data: bytes, applied: Applied) -> None:
+        session, serial = applied.session, applied.serial
+        if session:
+            self.exactly_once.applied(
+                session, serial, revision=applied.revision, code=applied.code, value=applied.value
+            )
+            self.sessions.applied(session, serial, index, applied.code)
+        if index <= self.first_applied:
+            return
+        self.first_applied = index
+        try:
+            _, request = decode_entry(data)
+        except MalformedCommand:
+            return
+        self._first_sessions(machine, index, request, applied)
+        self._first_locks(machine, index, request, applied)
+        if applied.events:
+            changes = [(event.kind, event.path) for event in applied.events]
+            self.watches.committed(index, changes)
+
+    def _first_sessions(
+        self, machine: StateMachine, index: Index, request: list[object], applied: Applied
+    ) -> None:
+        now = self._world.now
+        if applied.opened is not None:
+            opened = applied.opened[0]
+            timeout = machine.sessions.by_id[opened].timeout_ms * MS
+            self.sessions.opened(opened, timeout=timeout, now=now)
+        for session in applied.ended:
+            if request[0] == ops.EXPIRE_SESSION:
+                self.expired += 1
+                self._world.trace("state", f"session {session} expired at {index}")
+                self.sessions.expired(session, index, now=now)
+            else:
+                self.sessions.closed(session, index, now=now)
+            left = [path for path, node in machine.tree.nodes.items() if node.owner == session]
+            left += [
+                path
+                for path, lock in machine.locks.by_path.items()
+                for claim in (*lock.holders.values(), *lock.queue.values())
+                if claim.session == session
+            ]
+            self.sessions.left_behind(session, index, left)
+
+    def _first_locks(
+        self, machine: StateMachine, index: Index, request: list[object], applied: Applied
+    ) -> None:
+        table, claims = self.locks, self._claims
+        stamp = machine.time_ms
+        fresh = applied.revision == index and applied.code == codes.OK
+        for session in applied.ended:
+            for claim, path in claims.of(session):
+                lock = machine.locks.by_path.get(path)
+                free_at = 0 if lock is None else lock.free_at_ms
+                table.gone(path, request=claim, free_at_ms=free_at)
+                del claims.by_request[claim]
+            table.session_ended(session)
+        if fresh and request[0] == ops.RELEASE:
+            _, _, _, path, claim = request
+            assert isinstance(path, str)
+            assert isinstance(claim, int)
+            table.gone(path, request=claim)
+            del claims.by_request[claim]
+        for change in applied.lock_changes:
+            if change.state == ops.GONE:
+                table.gone(change.path, request=change.request)
+                del claims.by_request[change.request]
+        if fresh and request[0] == ops.ACQUIRE:
+            path, shared = request[3], bool(request[4])
+            assert isinstance(path, str)
+            claims.by_request[index] = _Claim(path, applied.session)
+            table.asked(path, request=index, session=applied.session, shared=shared)
+            match applied.value:
+                case [ops.HELD, _, int(token), _]:
+                    table.granted(path, request=index, token=token, stamp_ms=stamp)
+        for change in applied.lock_changes:
+            if change.state == ops.HELD:
+                table.granted(
+                    change.path, request=change.request, token=change.token, stamp_ms=stamp
+                )

@@ -1,0 +1,203 @@
+"""One run: a cluster, clients and faults drawn from one seed; then peace, and the judgement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from unittest import mock
+
+from coordsvc.base import limits
+from coordsvc.raft.node import RaftSettings
+from coordsvc.replica.compaction import CompactionSettings
+from coordsvc.replica.replica import ReplicaSettings
+from tests.sim.checkers.revisions import check_real_time
+from tests.sim.client import ClientSettings
+from tests.sim.cluster import SimCluster
+from tests.sim.faults import Swarm
+from tests.sim.history import History
+from tests.sim.links import Delays, Links
+from tests.sim.node import NodeSettings
+from tests.sim.verdicts import NoProgress
+from tests.sim.workloads.client import Workload
+from tests.sim.workloads.counter import CounterWorkload
+from tests.sim.workloads.lock import LockWorkload
+from tests.sim.workloads.register import RegisterWorkload
+from tests.sim.workloads.sequence import SequenceWorkload
+from tests.sim.workloads.transfer import TransferWorkload
+from tests.sim.workloads.watch import WatchWorkload
+from tests.sim.world import MS, SECOND, Micros, World
+
+WORKLOADS: Final[dict[str, Callable[[History], Workload]]] = {
+    "counter": CounterWorkload,
+    "lock": LockWorkload,
+    "register": RegisterWorkload,
+    "sequence": SequenceWorkload,
+    "transfer": TransferWorkload,
+    "watch": WatchWorkload,
+}
+
+LEADER_WITHIN: Final[Micros] = 15 * SECOND
+"""After the healing. Bytes that were clogged are still on their way for some seconds."""
+QUIET_WITHIN: Final[Micros] = 30 * SECOND
+SETTLED_WITHIN: Final[Micros] = 30 * SECOND
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did."""
+
+    seed: int
+    nodes: int = 0
+    workloads: list[str] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    operations: int = 0
+    elections: int = 0
+    snapshots: int = 0
+    installed: int = 0
+    expired: int = 0
+    entries: int = 0
+    virtual: Micros = 0
+    events: int = 0
+    trace_hash: str = ""
+
+
+class Run:
+    """Everything of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.world = World(seed)
+        self.report = Report(seed)
+        chance = self._chance = self.world.stream("run")
+        self.report.nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
+        election_ms = chance.choice((300, 600, 1_000))
+        self._drift_ppm_max = chance.choice((0, 200, 20_000))
+        delays = Delays(usual=chance.choice((300, MS, 5 * MS)), rare_max=chance.choice((5, 50)) * MS)
+        self.cluster = SimCluster(
+            self.world,
+            Links(self.world, delays=delays),
+            self._node_settings(election_ms),
+            [self._client_settings(election_ms) for _ in range(chance.randint(2, 4))],
+            drift_ppm_max=self._drift_ppm_max,
+        )
+        self.history = History(self.world)
+        self.report.workloads = chance.sample(sorted(WORKLOADS), chance.randint(1, 3))
+        self.workloads = [WORKLOADS[name](self.history) for name in self.report.workloads]
+        self.swarm = Swarm(self.world, self.cluster)
+
+    def _node_settings(self, election_ms: int) -> NodeSettings:
+        chance = self._chance
+        lease_reads = chance.randrange(4) == 0
+        drift_percent = max(1, -(-2 * self._drift_ppm_max // 10_000))
+        return NodeSettings(
+            tuple(f"n{number}" for number in range(1, self.report.nodes + 1)),
+            ReplicaSettings(
+                RaftSettings(
+                    heartbeat_ms=election_ms // chance.choice((5, 10)),
+                    election_ms=election_ms,
+                    lease_reads=lease_reads,
+                    lease_drift_percent=drift_percent,
+                ),
+                CompactionSettings(
+                    entries=chance.choice((20, 60, 200)),
+                    entries_kept=chance.choice((0, 5, 50)),
+                    retry_ms=1_000,
+                ),
+                lease_reads,
+            ),
+            session_timeout_ms_min=500,
+            session_timeout_ms_max=60_000,
+            segment_bytes=chance.choice((4, 16, 64)) * limits.KIB,
+            outbox_bytes_max=chance.choice((4, 64, 8_192)) * limits.KIB,
+        )
+
+    def _client_settings(self, election_ms: int) -> ClientSettings:
+        chance = self._chance
+        return ClientSettings(
+            session_timeout_ms=chance.choice((2, 4, 8)) * election_ms,
+            prefer_leader=chance.randrange(3) != 0,
+            answer_within_ms=chance.choice((0, 2_000, 6_000)),
+        )
+
+    def execute(self) -> Report:
+        """Run to the end.
+
+        Raises:
+            RunFailed: with what is wrong.
+
+        """
+        chance = self._chance
+        with self._small_limits():
+            self.world.run_for(2 * SECOND)
+            for workload in self.workloads:
+                workload.start(self.cluster.talking)
+            self.swarm.start()
+            self.world.run_for(chance.randint(3, 10) * SECOND)
+            self.swarm.heal()
+            self._liveness()
+            self._judge()
+        return self.finish()
+
+    @contextmanager
+    def _small_limits(self) -> Iterator[None]:
+        """Make rare what is big: pieces of snapshots, the history of events."""
+        chunk = self._chance.choice((1, 4, 256)) * limits.KIB
+        events = self._chance.choice((20, 200, 10_000))
+        with (
+            mock.patch.object(limits, "SNAPSHOT_CHUNK_BYTES", chunk),
+            mock.patch.object(limits, "HISTORY_EVENTS_MAX", events),
+        ):
+            yield
+
+    def finish(self) -> Report:
+        """Return what was done so far."""
+        report, observer = self.report, self.cluster.observer
+        report.faults = self.swarm.struck
+        report.operations = len(self.history.operations)
+        report.elections = observer.elections
+        report.snapshots = observer.snapshots_taken
+        report.installed = observer.snapshots_installed
+        report.expired = observer.expired
+        report.entries = observer.first_applied
+        report.virtual = self.world.now
+        report.events = self.world.events_run
+        report.trace_hash = self.world.trace_hash()
+        return report
+
+    def _liveness(self) -> None:
+        """With all faults healed, everybody works again."""
+        cluster, run_until = self.cluster, self.world.run_until
+        run_until(lambda: cluster.leader() is not None, within=LEADER_WITHIN, what="leader")
+        self.world.run_for(SECOND)
+        for workload in self.workloads:
+            workload.stop()
+        self._wait_for_quiet("end of what was begun")
+        reader = cluster.client("reader", ClientSettings(4_000, True, 0))
+        for workload in self.workloads:
+            workload.conclude(reader)
+        self._wait_for_quiet("answer to the last reads")
+        run_until(cluster.is_settled, within=SETTLED_WITHIN, what="agreement")
+        for workload in self.workloads:
+            if isinstance(workload, WatchWorkload):
+                run_until(workload.is_caught_up, within=QUIET_WITHIN, what="last event")
+
+    def _wait_for_quiet(self, what: str) -> None:
+        try:
+            self.world.run_until(
+                lambda: all(workload.is_quiet() for workload in self.workloads),
+                within=QUIET_WITHIN,
+                what=what,
+            )
+        except NoProgress as stuck:
+            waiting = [str(o) for o in self.history.operations if o.completed_at > self.world.now]
+            raise NoProgress(
+                f"{stuck}\n  {self.cluster.standing()}\n  " + "\n  ".join(waiting[-10:])
+            ) from None
+
+    def _judge(self) -> None:
+        for workload in self.workloads:
+            workload.check()
+        check_real_time(self.history.operations)
+        self.cluster.observer.watches.finish(0)
