@@ -42,7 +42,7 @@ class BlockingError(Exception):
     """The root of what a blocking connection raises."""
 
 
-class CallFailed(BlockingError):  # noqa: N818
+class CallFailed(BlockingError):
     """A request was answered with a code other than 0, or not in time."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -51,7 +51,7 @@ class CallFailed(BlockingError):  # noqa: N818
         self.text = text
 
 
-class Unreachable(BlockingError):  # noqa: N818
+class Unreachable(BlockingError):
     """No server could serve us in time; the text says why the last one could not."""
 
 

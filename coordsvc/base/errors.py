@@ -1,14 +1,16 @@
 """The families of error, and who handles each.
 
-    result code < 32      a *result*: decided by the state machine, applied, sent to the client;
-                          not an exception at all (see vocabulary.codes)
-    CoordsvcError
-    ├── RemoteProtocolError   *their* fault: the connection is closed with a reason
-    ├── Refused               *nobody's* fault: carries a code >= 32; the client may try again
-    ├── SetupError            the *operator's* to mend: start-up ends with the text as advice
-    └── Fatal                 *ours*: one log line with the numbers, then the process ends
-        ├── DiskFailed        a write or fsync failed; nothing is acknowledged after it
-        └── CorruptData       what is on disk is not what was written
+A result code below 32 is a *result*: decided by the state machine, applied, sent to the client;
+not an exception at all (see vocabulary.codes).
+
+- CoordsvcError
+    - RemoteProtocolError: *their* fault; the connection is closed with a reason
+    - Refused: *nobody's* fault; carries a code from 32 on; the client may try again
+    - SetupError: the *operator's* to mend; start-up ends with the text as advice
+    - DiskFull: no room; growth is refused until there is
+    - Fatal: *ours*; one log line with the numbers, then the process ends
+        - DiskFailed: a write or fsync failed; nothing is acknowledged after it
+        - CorruptData: what is on disk is not what was written
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class SetupError(CoordsvcError):
 
 
 class Fatal(CoordsvcError):
-    """This replica must stop: going on could break a promise."""
+    """The replica must stop: going on could break a promise."""
 
 
 class DiskFailed(Fatal):

@@ -11,7 +11,9 @@ ROOT: Final = "/"
 
 # Control characters, surrogates and private use, specials, and everything beyond the basic
 # plane: ZooKeeper sees those as surrogate pairs and refuses them too.
-_FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]")
+_FORBIDDEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]"
+)
 _BAD_PART: Final = re.compile(r"//|/\.{1,2}(?:/|$)|/$")
 
 
@@ -49,4 +51,4 @@ def join(parent: str, name: str) -> str:
 
 def is_within(path: str, top: str) -> bool:
     """Tell whether `path` is `top` or lies below it."""
-    return top == ROOT or path == top or path.startswith(top + "/")
+    return top in (ROOT, path) or path.startswith(top + "/")

@@ -27,7 +27,7 @@ _CALLS: Final = {  # io_setup, io_destroy, io_getevents, io_submit
 class _Request(ctypes.Structure):
     """struct iocb, little-endian layout."""
 
-    _fields_ = (
+    _fields_ = [
         ("data", ctypes.c_uint64),
         ("key", ctypes.c_uint32),
         ("rw_flags", ctypes.c_uint32),
@@ -40,18 +40,18 @@ class _Request(ctypes.Structure):
         ("reserved", ctypes.c_uint64),
         ("flags", ctypes.c_uint32),
         ("event_descriptor", ctypes.c_uint32),
-    )
+    ]
 
 
 class _Outcome(ctypes.Structure):
     """struct io_event."""
 
-    _fields_ = (
+    _fields_ = [
         ("data", ctypes.c_uint64),
         ("request", ctypes.c_uint64),
         ("result", ctypes.c_int64),
         ("result2", ctypes.c_int64),
-    )
+    ]
 
 
 class KernelSync:

@@ -61,7 +61,7 @@ def run(settings: Settings) -> int:
         try:
             return runner.run(serve(settings, log))
         except Fatal as error:
-            log.error("this node cannot run", reason=str(error))
+            log.error("this node cannot run", reason=str(error))  # noqa: TRY400 - says all
             return EXIT_FATAL
 
 

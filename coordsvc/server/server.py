@@ -165,7 +165,7 @@ class Server:
         if not self.replica.hand_over(monotonic_ms()):
             return
         self.driver.schedule()
-        while self.replica.leading and loop.time() < until:
+        while self.replica.leading and loop.time() < until:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0.01)
         self.log.info("leadership handed over", to=self.replica.raft.leader)
 

@@ -42,7 +42,7 @@ def decode(body: bytes) -> object:
         raise FrameError(f"not a MessagePack value: {error}") from error
 
 
-def _no_maps(pairs: object) -> object:
+def _no_maps(_pairs: object) -> object:
     raise ValueError("maps are not part of the protocol")
 
 
