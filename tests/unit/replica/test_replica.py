@@ -3,7 +3,6 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
-from coordsvc.raft import messages as raft
 from coordsvc.replica import desk, messages
 from coordsvc.replica import replica as module
 
@@ -522,8 +521,9 @@ def test_a_leader_that_steps_down_with_writes_held_back_loses_none(cluster):
     client.put("/y")
     client.put("/z")
     cluster.settle()
-    other = cluster.followers[0]
-    cluster[old].receive(other, raft.AppendReply(cluster[old].raft.term + 1, False, 0), cluster.now)
+    assert cluster[old].hand_over(cluster.now, cluster.followers[0])
+    cluster.settle()
+    assert not cluster[old].leading
     cluster.members[old].slow_disk = False
     cluster.advance(4_000)
     assert [client.answers[serial].code for serial in (1, 2, 3)] == [codes.OK] * 3

@@ -1,0 +1,372 @@
+"""The server's side of a native connection, with a real replica behind it."""
+
+import random
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordsvc.base import limits
+from coordsvc.base.ports import SilentLogger
+from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
+from coordsvc.raft.node import RaftSettings, RecoveredRaft
+from coordsvc.replica.compaction import CompactionSettings
+from coordsvc.replica.effects import Write
+from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
+from coordsvc.state.machine import StateMachine
+from coordsvc.state.queries import Pages
+from coordsvc_client.wire import codes, ops
+from coordsvc_client.wire.framing import encode_frame
+
+
+class House:
+    """One replica alone, and the conversations with it."""
+
+    def __init__(self, members=("a",)):
+        self.now = 1_000
+        meta = SnapshotMeta(0, 0, Membership(members))
+        self.replica = Replica(
+            "a",
+            ReplicaSettings(RaftSettings(), CompactionSettings()),
+            Recovered(RecoveredRaft(HardState(0, None), meta, []), StateMachine()),
+            chance=random.Random(1),
+            log=SilentLogger(),
+            now=self.now,
+        )
+        self.hall = Hall(
+            self.replica, Pages(), [], lambda name: f"{name}.example:1", "one", 1_000, 60_000
+        )
+        self.hall.status = lambda: [["node", "a"]]
+        self.replica.wake(self.now)
+        self.turn()
+
+    def turn(self):
+        """Carry everything out until nothing is left to do."""
+        for _ in range(20):
+            effects = self.replica.take_effects(self.now, self.now)
+            for write in effects.writes:
+                assert isinstance(write, Write)
+                self.replica.persisted(self.now)
+            if not effects.writes and self.replica.deadline() > 0:
+                return
+
+    def guest(self):
+        return Guest(self)
+
+
+class Guest:
+    """The client's end, by hand."""
+
+    def __init__(self, house):
+        self.house = house
+        self.talk = NativeConversation(house.hall, "10.0.0.1:9")
+        self.serial = 0
+
+    def send(self, *values):
+        self.talk.receive_data(b"".join(map(encode_frame, values)), self.house.now)
+
+    def hear(self):
+        self.house.turn()
+        self.house.hall.dirty.clear()
+        data, messages = self.talk.data_to_send(), []
+        while data:
+            size = int.from_bytes(data[:4], "big")
+            messages += msgpack.unpackb(data[4 : 4 + size])
+            data = data[4 + size :]
+        return messages
+
+    def hello(self, session=0, password=b"password", timeout_ms=10_000, behind=()):
+        greeting = [ops.HELLO, ops.MAGIC, [1], session, password, timeout_ms, 0, "me"]
+        self.send(greeting, *behind)
+        return self.hear()
+
+    def mutate(self, op, *arguments):
+        self.serial += 1
+        self.send([op, self.serial, self.serial, *arguments])
+        return self.serial
+
+    def put(self, path, data=b""):
+        return self.mutate(ops.PUT, path, data, True, [])
+
+    def read(self, op, *arguments, consistency=ops.LINEARIZABLE, revision=0):
+        self.serial += 1
+        self.send([op, self.serial, consistency, revision, *arguments])
+        return self.serial
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+@pytest.fixture
+def guest(house):
+    guest = house.guest()
+    guest.hello()
+    return guest
+
+
+def test_a_greeting_opens_a_session(house):
+    (welcome,) = house.guest().hello(timeout_ms=1)
+    kind, session, password, timeout_ms, revision, node, leader, address, cluster = welcome
+    assert (kind, password, node, leader, cluster) == (ops.WELCOME, b"password", "a", "a", "one")
+    assert session == revision
+    assert timeout_ms == 1_000, "within the server's bounds"
+    assert address == "a.example:1"
+
+
+def test_requests_behind_the_greeting_are_carried_out_after_it(house):
+    guest = house.guest()
+    told = guest.hello(behind=[[ops.PUT, 1, 1, "/a", b"x", True, []], [ops.PING, 2, 0, 0]])
+    assert sorted(each[0] for each in told) == [ops.WELCOME, 1, 2]
+    assert told[0][0] == ops.WELCOME
+
+
+def test_garbage_behind_the_greeting_costs_only_that_connection(house):
+    guest, other = house.guest(), house.guest()
+    greeting = encode_frame([ops.HELLO, ops.MAGIC, [1], 0, b"password", 1_000, 0, "me"])
+    guest.talk.receive_data(greeting + b"\x00\x00\x00\x01\xc1", house.now)
+    assert [each[0] for each in guest.hear()] == [ops.WELCOME, ops.GOODBYE]
+    assert guest.talk.closed
+    assert other.hello()[0][0] == ops.WELCOME
+
+
+def test_what_may_wait_for_the_session_is_bounded():
+    house = House(("a", "b"))  # nobody is elected, no session is opened
+    guest = house.guest()
+    guest.hello()
+    guest.send(*([1] * (limits.REQUESTS_IN_FLIGHT_MAX + 1)))
+    assert guest.hear()[-1][:2] == [ops.GOODBYE, codes.OVERLOADED]
+
+
+def test_a_connection_without_a_session_only_reads(house):
+    guest = house.guest()
+    assert guest.hello(session=ops.NO_SESSION, password=b"")[0][:2] == [ops.WELCOME, 0]
+    guest.put("/a")
+    guest.read(ops.STAT, "/")
+    told = guest.hear()
+    assert [each[:2] for each in told] == [[1, codes.SESSION_EXPIRED], [2, codes.OK]]
+
+
+def test_a_session_is_taken_up_again(house, guest):
+    session = guest.talk.session
+    thief, owner, late = house.guest(), house.guest(), house.guest()
+    assert thief.hello(session, b"guessed!")[0][:2] == [ops.GOODBYE, codes.BAD_PASSWORD]
+    assert owner.hello(session)[0][:2] == [ops.WELCOME, session]
+    assert guest.hear()[-1][:2] == [ops.GOODBYE, codes.SESSION_MOVED]
+    assert late.hello(999)[0][:2] == [ops.GOODBYE, codes.SESSION_EXPIRED]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (encode_frame([1, 2, 3]), codes.BAD_FRAME),
+        (encode_frame({"a": 1}), codes.BAD_FRAME),
+        (b"GET / HTTP/1.1\r\n\r\n", codes.BAD_FRAME),
+        (b"\x00\x00\x00\x00", codes.BAD_FRAME),
+        (encode_frame([ops.HELLO, ops.MAGIC, [9], 0, b"password", 1, 0, ""]), codes.UNSUPPORTED),
+    ],
+)
+def test_a_stranger_is_told_why_and_closed(house, data, code):
+    guest = house.guest()
+    guest.talk.receive_data(data, house.now)
+    assert [each[:2] for each in guest.hear()] == [[ops.GOODBYE, code]]
+    assert guest.talk.closed
+    guest.talk.receive_data(data, house.now)
+    assert guest.hear() == []
+
+
+@pytest.mark.parametrize(
+    "request_", [5, [], [1, 2], ["get", 1, 1], [32, "1", 0], [32, 0, 0], [32, -5, 0], [True, 1, 1]]
+)
+def test_what_is_no_request_ends_the_connection(guest, request_):
+    guest.send(request_)
+    assert guest.hear()[-1][:2] == [ops.GOODBYE, codes.BAD_FRAME]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ([99, 1, 1], codes.UNSUPPORTED),
+        ([ops.OPEN_SESSION, 1, 1, b"password", 5, "", ""], codes.UNSUPPORTED),
+        ([ops.EXPIRE_SESSION, 1, 1, 2], codes.UNSUPPORTED),
+        ([ops.CREATE, 1, 1], codes.MALFORMED),
+        ([ops.PUT, 1, 2, "/a", b"", True, []], codes.MALFORMED),
+        ([ops.PUT, 1, 1, "/a", bytes(limits.DATA_BYTES_MAX + 1), True, []], codes.TOO_LARGE),
+        ([ops.CHECK_VERSION, 1, 1, "/a", 0], codes.UNSUPPORTED),
+        ([ops.GET, 1, 0, 0], codes.MALFORMED),
+        ([ops.GET, 1, 9, 0, "/"], codes.MALFORMED),
+    ],
+)
+def test_a_bad_request_is_refused_and_never_gets_into_the_log(house, guest, request_, code):
+    last = house.replica.raft.last_index
+    guest.send(request_)
+    assert [each[:2] for each in guest.hear()] == [[1, code]]
+    assert house.replica.raft.last_index == last
+
+
+def test_a_serial_is_not_used_twice_at_a_time(guest):
+    request = [ops.PUT, 1, 1, "/a", b"", True, []]
+    guest.send(request, request)
+    assert sorted(each[1] for each in guest.hear()) == [codes.OK, codes.MALFORMED]
+
+
+def test_too_many_requests_at_a_time_are_refused(guest, monkeypatch):
+    monkeypatch.setattr(limits, "REQUESTS_IN_FLIGHT_MAX", 3)
+    for _ in range(5):
+        guest.read(ops.PING)
+    assert sorted(each[1] for each in guest.hear()) == [codes.OK] * 3 + [codes.OVERLOADED] * 2
+    for _ in range(3):
+        guest.read(ops.PING)
+    assert [each[1] for each in guest.hear()] == [codes.OK] * 3, "there is room again"
+
+
+def test_reads_state_their_revision(house, guest):
+    guest.put("/a", b"x")
+    guest.hear()
+    guest.read(ops.GET, "/a")
+    guest.read(ops.GET, "/none", consistency=ops.STALE)
+    guest.read(ops.STATUS)
+    told = {each[0]: each for each in guest.hear()}
+    assert told[3][1] == codes.NO_NODE, "it did not wait"
+    assert told[2][1:3] == [codes.OK, house.replica.applied]
+    assert told[4][3] == [["node", "a"]]
+
+
+# Watches.
+
+
+def test_an_event_comes_before_the_answer_of_its_revision(guest):
+    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, True)
+    guest.hear()
+    write = guest.put("/a", b"x")
+    event, answer = guest.hear()
+    assert event[:4] == [ops.EVENT, watch, ops.CREATED, "/a"]
+    assert event[6] == b"x"
+    assert (answer[0], answer[2]) == (write, event[4])
+
+
+def test_a_watch_that_resumes_misses_nothing_and_hears_nothing_twice(house, guest):
+    since = house.replica.applied
+    for number in range(3):
+        guest.put(f"/{number}", b"x")
+    guest.hear()
+    other = house.guest()
+    other.hello()
+    watch = other.read(ops.WATCH, "/", ops.WATCH_CHILDREN, since, False)
+    guest.put("/3")
+    guest.hear()
+    told = other.hear()
+    assert told[0][:2] == [watch, codes.OK]
+    assert [each[3] for each in told[1:]] == ["/0", "/1", "/2", "/3"]
+    assert all(each[6] is None for each in told[1:])
+
+
+def test_a_watch_whose_past_is_forgotten_is_told_so(house, guest):
+    house.replica.machine.history.compacted = house.replica.applied + 1
+    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 1, False)
+    assert guest.hear()[0][:2] == [watch, codes.COMPACTED]
+    guest.put("/a")
+    assert len(guest.hear()) == 1
+
+
+def test_a_watch_ends_when_asked(guest):
+    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
+    guest.read(ops.UNWATCH, watch)
+    guest.put("/a")
+    assert not any(each[0] == ops.EVENT and each[1] == watch for each in guest.hear()[3:])
+
+
+def test_watches_are_bounded(guest, monkeypatch):
+    monkeypatch.setattr(limits, "WATCHES_PER_CONNECTION_MAX", 1)
+    guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
+    guest.read(ops.WATCH, "/", ops.WATCH_NODE, 0, False)
+    assert [each[1] for each in guest.hear()] == [codes.OK, codes.TOO_MANY]
+
+
+def test_a_client_that_does_not_read_loses_its_watches_and_is_told(house, guest):
+    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
+    guest.hear()
+    writer = house.guest()
+    writer.hello()
+    guest.talk.congested(True)
+    writer.put("/a")
+    writer.put("/b")
+    writer.hear()
+    assert guest.hear() == [[ops.WATCH_LOST, watch, codes.COMPACTED, house.replica.applied - 1]]
+    guest.talk.congested(False)
+    writer.put("/c")
+    writer.hear()
+    assert guest.hear() == []
+
+
+# Locks, leaders, the end.
+
+
+def test_a_grant_is_passed_on_to_who_waits(house, guest):
+    other = house.guest()
+    other.hello()
+    acquire = (ops.ACQUIRE, "/lock", False, True, 0, "")
+    guest.mutate(*acquire)
+    (answer,) = guest.hear()
+    other.mutate(*acquire)
+    other.hear()
+    guest.mutate(ops.RELEASE, "/lock", answer[3][1])
+    guest.hear()
+    (grant,) = other.hear()
+    assert (grant[0], grant[1], grant[3]) == (ops.LOCK_EVENT, "/lock", ops.HELD)
+    assert grant[4] > answer[3][2], "tokens grow"
+
+
+def test_who_leads_is_passed_on(house, guest):
+    guest.talk.leader_changed("b", 7)
+    guest.talk.leader_changed(None, 8)
+    assert guest.hear() == [[ops.LEADER, "b", "b.example:1", 7], [ops.LEADER, "", "", 8]]
+
+
+def test_a_client_that_is_gone_is_forgotten(house, guest):
+    guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
+    guest.put("/a")
+    guest.talk.lost()
+    house.turn()
+    assert guest.talk.closed
+    assert len(house.replica.watches) == 0
+    assert "/a" in house.replica.machine.tree.nodes, "what it sent takes effect"
+    assert house.replica.desk.attached == {}
+
+
+def test_a_stopping_server_takes_nobody_in(house):
+    house.replica.stopping = True
+    assert house.guest().hello()[0][:2] == [ops.GOODBYE, codes.STOPPING]
+
+
+def test_answers_too_large_for_one_frame_come_in_several(guest):
+    for name in "abcde":
+        guest.put(f"/{name}", bytes(limits.DATA_BYTES_MAX))
+        guest.hear()
+    for name in "abcde":
+        guest.read(ops.GET, f"/{name}")
+    guest.house.turn()
+    data = guest.talk.data_to_send()
+    assert int.from_bytes(data[:4], "big") <= limits.FRAME_BYTES_MAX
+    assert len(data) > limits.FRAME_BYTES_MAX
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=60), st.booleans())
+def test_random_bytes_cost_at_most_the_connection(data, framed):
+    house = HOUSE
+    guest = house.guest()
+    guest.hello(session=ops.NO_SESSION, password=b"")
+    framed_data = len(data).to_bytes(4, "big") + data if framed else data
+    guest.talk.receive_data(framed_data, house.now)
+    guest.hear()
+    other = house.guest()
+    assert other.hello(session=ops.NO_SESSION, password=b"")[0][0] == ops.WELCOME
+    other.talk.lost()
+    guest.talk.lost()
+
+
+HOUSE = House()
