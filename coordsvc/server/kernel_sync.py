@@ -27,7 +27,7 @@ _CALLS: Final = {  # io_setup, io_destroy, io_getevents, io_submit
 class _Request(ctypes.Structure):
     """struct iocb, little-endian layout."""
 
-    _fields_ = [
+    _fields_ = [  # type: ignore[mutable-override]
         ("data", ctypes.c_uint64),
         ("key", ctypes.c_uint32),
         ("rw_flags", ctypes.c_uint32),
@@ -46,7 +46,7 @@ class _Request(ctypes.Structure):
 class _Outcome(ctypes.Structure):
     """struct io_event."""
 
-    _fields_ = [
+    _fields_ = [  # type: ignore[mutable-override]
         ("data", ctypes.c_uint64),
         ("request", ctypes.c_uint64),
         ("result", ctypes.c_int64),
