@@ -17,6 +17,7 @@ Here the storage is a SQLite file. In yours it is one more condition in the UPDA
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import sys
@@ -29,6 +30,8 @@ LOCK = "/locks/report"
 SESSION_S = 2.0
 """After so long a silence the others go on without this process."""
 COMPUTE_S = 0.3
+
+log = logging.getLogger("report")
 
 
 class RefusedError(Exception):
@@ -77,7 +80,7 @@ def add_line(storage: Storage, token: int) -> bool:
     try:
         storage.append(f"by process {os.getpid()}", token=token)
     except RefusedError as refused:
-        print(f"refused: {refused}", flush=True)
+        log.info("refused: %s", refused)
         return False
     return True
 
@@ -90,16 +93,17 @@ async def main(path: str) -> None:
         while True:
             try:
                 async with client.lock(LOCK, note="report") as held:
-                    print(f"working with token {held.token}", flush=True)
+                    log.info("working with token %d", held.token)
                     while await asyncio.to_thread(add_line, storage, held.token):
                         pass  # a real job would end some day, and so give the lock back
             except LockLost as lost:
-                print(f"stopped: the lock with token {lost.token} is lost", flush=True)
+                log.info("stopped: the lock with token %d is lost", lost.token)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(f"usage: {sys.argv[0]} DATABASE   (COORDSVC_ENDPOINTS says where the cluster is)")
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
     try:
         asyncio.run(main(sys.argv[1]))
     except KeyboardInterrupt:

@@ -29,7 +29,6 @@ def environment(cluster: Cluster, chroot: str = "") -> dict[str, str]:
         "COORDSVC_ENDPOINTS": cluster.endpoints + chroot,
         "COORDSVC_HTTP_ENDPOINTS": http,
         "PATH": path,
-        "PYTHONUNBUFFERED": "1",
     }
 
 
