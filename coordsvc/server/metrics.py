@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from coordsvc import __version__
+from coordsvc.base.vocabulary import codes, ops
 from coordsvc.server.counters import BOUNDS_S, Histogram
 from coordsvc.server.server import Server
 
@@ -137,6 +138,7 @@ class ServerCollector(Collector):
             yield CounterMetricFamily(PREFIX + name, text, value=float(number(server)))
         for name, text, histogram in HISTOGRAMS:
             yield _histogram(PREFIX + name, text, histogram(server))
+        yield from self._requests()
         yield from self._peers()
         build = {"version": __version__, "node": server.settings.node}
         yield InfoMetricFamily(
@@ -144,6 +146,23 @@ class ServerCollector(Collector):
             "Which program this is.",
             value=build | {"cluster": server.settings.cluster},
         )
+
+    def _requests(self) -> Iterator[Metric]:
+        hall = self._server.hall
+        taken = CounterMetricFamily(
+            PREFIX + "requests", "Requests taken from clients.", labels=("op", "proto")
+        )
+        for op in sorted(ops.MUTATIONS | ops.READS):
+            taken.add_metric((ops.NAMES[op], "native"), float(hall.requests[op]))
+        yield taken
+        failed = CounterMetricFamily(
+            PREFIX + "requests_failed",
+            "Requests not carried out as asked, by result code.",
+            labels=("code", "proto"),
+        )
+        for code, count in sorted(hall.failures.items()):
+            failed.add_metric((codes.NAMES[code], "native"), float(count))
+        yield failed
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked by asking for all the numbers."""

@@ -7,7 +7,7 @@ their consistency allows; what is to be sent gathers in an outbox that leaves as
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from coordsvc.base import limits
@@ -54,6 +54,14 @@ class Hall:
     session_timeout_ms_max: Millis
     status: Callable[[], Value] = lambda: None
     """What STATUS answers."""
+    requests: list[int] = field(default_factory=lambda: [0] * 128)
+    """How many were taken, by operation: a list, because it is on the path of every request."""
+    failures: dict[int, int] = field(default_factory=dict)
+    """How many were answered with each code but OK."""
+
+    def count_failure(self, code: int) -> None:
+        """Count a request that was not carried out as asked."""
+        self.failures[code] = self.failures.get(code, 0) + 1
 
 
 class NativeConversation:
@@ -161,8 +169,10 @@ class NativeConversation:
         if len(self.pending) + self._reading >= limits.REQUESTS_IN_FLIGHT_MAX:
             self.refused(serial, codes.OVERLOADED, "too many requests are waiting")
         elif op in ops.MUTATIONS:
+            self._hall.requests[op] += 1
             self._mutate(serial, request, body)
         elif op in ops.READS:
+            self._hall.requests[op] += 1
             self._read(op, serial, request, now)
         else:
             self.refused(serial, codes.UNSUPPORTED, f"there is no operation {op}")
@@ -234,6 +244,8 @@ class NativeConversation:
 
     def decided(self, applied: Applied) -> None:
         """Answer a mutation."""
+        if applied.code:
+            self._hall.count_failure(applied.code)
         self._send([applied.serial, applied.code, applied.revision, applied.value])
 
     def refused(self, serial: Serial, code: int, text: str) -> None:
@@ -241,6 +253,7 @@ class NativeConversation:
         if serial == 0:  # the attachment itself could not be confirmed
             self.rejected(code, text)
             return
+        self._hall.count_failure(code)
         self._send([serial, code, self._replica.applied, text])
 
     def read_refused(self, serial: Serial, code: int, text: str) -> None:
@@ -265,6 +278,8 @@ class NativeConversation:
                 code, value = codes.OK, hall.status()
             else:
                 code, value = answer(self._replica.machine, hall.pages, read)
+                if code:
+                    hall.count_failure(code)
             self._send([read.serial, code, self._replica.applied, value])
 
     def notify(self, watch_id: int, event: Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.node import PeerView
 from coordsvc.server.counters import BOUNDS_S
 from coordsvc.server.metrics import COUNTERS, GAUGES, HISTOGRAMS, PREFIX, ServerCollector
@@ -48,3 +49,15 @@ async def test_the_leader_knows_how_far_its_peers_are(node, families, monkeypatc
 
 async def test_names_are_not_found_by_computing_everything(node):
     assert list(ServerCollector(node.server).describe()) == []
+
+
+async def test_requests_are_counted_by_operation_and_failures_by_code(node, families):
+    hall = node.server.hall
+    hall.requests[ops.SET] += 3
+    hall.count_failure(codes.NO_NODE)
+    hall.count_failure(codes.NO_NODE)
+    seen = families()
+    taken = {each.labels["op"]: each.value for each in seen[PREFIX + "requests"].samples}
+    assert (taken["set"], taken["get"]) == (3, 0)
+    [failed] = seen[PREFIX + "requests_failed"].samples
+    assert (failed.labels, failed.value) == ({"code": "no_node", "proto": "native"}, 2)

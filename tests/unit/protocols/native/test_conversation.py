@@ -370,3 +370,14 @@ def test_random_bytes_cost_at_most_the_connection(data, framed):
 
 
 HOUSE = House()
+
+
+def test_requests_are_counted_and_so_is_what_was_not_carried_out(house, guest):
+    guest.put("/a")
+    guest.mutate(ops.SET, "/missing", b"", -1, [])
+    guest.read(ops.GET, "/missing")
+    guest.mutate(ops.SET, "/a", "not bytes", -1, [])
+    guest.hear()
+    requests = house.hall.requests
+    assert (requests[ops.PUT], requests[ops.SET], requests[ops.GET]) == (1, 2, 1)
+    assert house.hall.failures == {codes.NO_NODE: 2, codes.MALFORMED: 1}
