@@ -232,7 +232,7 @@ def _peer_alone(
     with peer:
         require_alike([peer], options.folder)
         idle = _sizes(peer)
-        peer.load("fill", "-n", 1000)
+        peer.warm_up_writes()
         if "idle" in wanted:
             yield peer.name, "idle", [max(idle) / 1e6]
         for subject in ("kill", "silence"):
@@ -250,7 +250,7 @@ def _peer_alone(
 
 
 def _peer_filled(peer: Peer, wanted: frozenset[str], rounds: int) -> Iterator[Values]:
-    peer.load("fill", "-n", 1000)
+    peer.load("fill", "-n", workloads.KEYS)
     if "session" in wanted:
         before = _sizes(peer)
         answer = peer.load(

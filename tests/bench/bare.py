@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from coordsvc_client.wire import ops
+from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
 
 CONNECTING_MAX = 64
@@ -26,9 +26,9 @@ class Bare(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport | None = None
         self.answer: asyncio.Future[list[object]] = loop.create_future()
-        """The welcome; then the answer to what `ask` asked last."""
-        self.pongs = 0
+        """The welcome; then the answer to what was asked last."""
         self.lost = False
+        self._awaited = ops.WELCOME
         self._hello = hello
         self._delivered = delivered
         self._splitter = FrameSplitter()
@@ -44,26 +44,30 @@ class Bare(asyncio.Protocol):
                 if kind == ops.EVENT:
                     self._delivered()
                 elif kind == ops.GOODBYE:
-                    self.lost = True
-                elif kind == ops.WELCOME or cast("int", kind) > 0:
-                    if self.answer.done():
-                        self.pongs += 1
-                    else:
-                        self.answer.set_result(message)
+                    self._fail(ConnectionResetError(f"the server said goodbye: {message[1:]}"))
+                elif kind == self._awaited and not self.answer.done():
+                    self.answer.set_result(message)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionResetError("the server closed"))
+
+    def _fail(self, error: Exception) -> None:
         self.lost = True
         if not self.answer.done():
-            self.answer.set_exception(exc or ConnectionResetError("the server closed"))
+            self.answer.set_exception(error)
 
     def send(self, *request: object) -> None:
         assert self.transport is not None
         self.transport.write(encode_frame(request))
 
-    async def ask(self, *request: object) -> list[object]:
+    async def ask(self, op: int, serial: int, *rest: object) -> None:
+        """Send a request and await its answer, which has to be a good one."""
         self.answer = asyncio.get_running_loop().create_future()
-        self.send(*request)
-        return await self.answer
+        self._awaited = serial
+        self.send(op, serial, *rest)
+        _, code, *_ = await self.answer
+        if code != codes.OK:
+            raise ConnectionError(f"refused: {codes.NAMES[cast('int', code)]}")
 
     def close(self) -> None:
         if self.transport is not None:

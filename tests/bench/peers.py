@@ -22,6 +22,7 @@ from typing import Final, Self, cast
 from tests.bench import proc
 from tests.bench.figures import Measure
 from tests.bench.generator import ROOT
+from tests.bench.workloads import KEYS, VALUE_BYTES
 
 FOLDER_VARIABLE: Final = "COORDSVC_PEERS"
 STATE_VARIABLE: Final = "PEERS_STATE"
@@ -163,6 +164,7 @@ class Peer:
             *("-peer", self._script_name),
             *("-pids", ",".join(map(str, self.pids))),
             *("-ep", ",".join(addresses)),
+            *("-keys", str(KEYS), "-vs", str(VALUE_BYTES)),
             *("-w", workload),
             *map(str, arguments),
         ]
@@ -187,12 +189,18 @@ class Peer:
 
     def warm_up(self) -> None:
         """Have every kind of load run for a while, so that nothing is measured cold."""
-        self.load("fill", "-n", 1000)
+        self.load("fill", "-n", KEYS)
         seconds = JVM_WARM_UP_S if self.name == "zookeeper" else 1
         for workload in ("put", "sread", "cd", "lread", "lock"):
             self.load(
                 workload, "-c", 64, "-conns", self.connections(64), "-warm", 0.1, "-dur", seconds
             )
+
+    def warm_up_writes(self) -> None:
+        """Have writes run for a while."""
+        self.load("fill", "-n", KEYS)
+        connections = self.connections(64)
+        self.load("put", "-c", 64, "-conns", connections, "-warm", 0.1, "-dur", 3)
 
     def loop(self, workload: str, outstanding: int, seconds: float) -> Measure:
         """Return one round of one closed loop."""
