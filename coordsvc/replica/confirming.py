@@ -5,11 +5,16 @@ The leader answers a follower's question in the same rounds as its own (thesis 6
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from coordsvc.base.ids import Index, Millis, NodeId, SessionId
 from coordsvc.base.record import record
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import ReadIndexReply, ReadIndexRequest
+
+Confirmed: TypeAlias = tuple[NodeId, ReadIndexReply]
+"""Who asked, and the answer."""
 
 
 @record
@@ -20,35 +25,44 @@ class _Asked:
 
 
 class Confirmations:
-    """What the leader is asked to confirm, by Raft's own token."""
+    """What the leader is asked to confirm, by Raft's own token.
 
-    __slots__ = ("_asked", "_liveness", "_raft", "_token")
+    Under a leader lease (`lease_reads`) the answer is at hand and no round is needed.
+    """
 
-    def __init__(self, raft: RaftNode, liveness: Liveness) -> None:
+    __slots__ = ("_asked", "_lease_reads", "_liveness", "_raft", "_token")
+
+    def __init__(self, raft: RaftNode, liveness: Liveness, *, lease_reads: bool) -> None:
         self._raft = raft
         self._liveness = liveness
+        self._lease_reads = lease_reads
         self._asked: dict[int, _Asked] = {}
         self._token = 0
 
-    def ask_for_us(self, node: NodeId, token: int, now: Millis) -> None:
-        """Have a round of our own clients' reads confirmed."""
-        self._ask(_Asked(node, token, []), now)
+    def ask_for_us(self, node: NodeId, token: int, now: Millis) -> Confirmed | None:
+        """Have a round of our own clients' reads confirmed; return the answer if it is known."""
+        return self._ask(_Asked(node, token, []), now)
 
-    def ask_for(self, peer: NodeId, request: ReadIndexRequest, now: Millis) -> None:
+    def ask_for(self, peer: NodeId, request: ReadIndexRequest, now: Millis) -> Confirmed | None:
         """Have a follower's round confirmed. Its sessions have been heard from, unless too late."""
         heard = self._liveness.heard
         self._raft.hasten(peer, now)
         lapsed = [session for session in request.touched if not heard(session, now)]
-        self._ask(_Asked(peer, request.token, lapsed), now)
+        return self._ask(_Asked(peer, request.token, lapsed), now)
 
-    def _ask(self, asked: _Asked, now: Millis) -> None:
+    def _ask(self, asked: _Asked, now: Millis) -> Confirmed | None:
+        if self._lease_reads and now < self._raft.leader_lease_until():
+            return self._answer(asked, self._raft.commit)
         self._token += 1
         self._asked[self._token] = asked
         self._raft.read(self._token, now)
+        return None
 
-    def confirmed(self, token: int, index: Index) -> tuple[NodeId, ReadIndexReply]:
+    def confirmed(self, token: int, index: Index) -> Confirmed:
         """Return who asked for the round that a quorum has confirmed, and the answer."""
-        asked = self._asked.pop(token)
+        return self._answer(self._asked.pop(token), index)
+
+    def _answer(self, asked: _Asked, index: Index) -> Confirmed:
         # Our own are heard from when they ask; only an expiry under way can speak against them.
         own = asked.asker == self._raft.leader
         lapsed = list(self._liveness.lapsed) if own else asked.lapsed

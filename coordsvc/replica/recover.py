@@ -6,7 +6,7 @@ from coordsvc.base.errors import CorruptData
 from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
 from coordsvc.raft.node import RecoveredRaft
 from coordsvc.replica.codec import decode_hard_state, rebuild_log
-from coordsvc.replica.replica import Recovered
+from coordsvc.replica.settings import Recovered
 from coordsvc.replica.vault import Vault
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.wal import WriteAheadLog

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
-from coordsvc.base.record import record
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import COMMAND, SnapshotMeta
-from coordsvc.raft.node import RaftNode, RaftSettings, RecoveredRaft
+from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import Ready
 from coordsvc.replica import messages
-from coordsvc.replica.codec import (
-    EntryEncoder,
-    in_batches,
-    internal_command,
-)
-from coordsvc.replica.compaction import Compaction, CompactionSettings
-from coordsvc.replica.confirming import Confirmations
+from coordsvc.replica.codec import EntryEncoder, internal_command
+from coordsvc.replica.compaction import Compaction
+from coordsvc.replica.confirming import Confirmations, Confirmed
 from coordsvc.replica.desk import Answer, Desk
 from coordsvc.replica.effects import (
     Effects,
@@ -37,7 +31,9 @@ from coordsvc.replica.effects import (
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
+from coordsvc.replica.proposing import Proposals
 from coordsvc.replica.reads import ReadQueue
+from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
@@ -49,26 +45,6 @@ TOUCH_MS: Final = 250  # how often a follower tells the leader whom it heard fro
 HOUSEKEEPING_MS: Final = 50
 ASK_AGAIN_MS: Final = 1_000  # a confirmation not answered for so long is asked for again
 READ_PATIENCE_MS: Final = 5_000  # a read waits so long for this replica to catch up
-
-
-@record
-class ReplicaSettings:
-    """What an operator can choose of a replica's behaviour."""
-
-    raft: RaftSettings
-    compaction: CompactionSettings
-    lease_reads: bool = False
-    """Serve linearizable reads under the leader's lease. Safe only while clocks drift less than
-    the bound in `raft`."""
-
-
-@record
-class Recovered:
-    """What was found on disk."""
-
-    raft: RecoveredRaft
-    machine: StateMachine
-    """Restored from the snapshot that `raft` names."""
 
 
 class Replica:
@@ -101,11 +77,12 @@ class Replica:
         self._chance = chance
         self._log = log
         self._commit: Index = recovered.raft.snapshot.index
-        self._proposals: list[bytes] = []
-        self._proposal_bytes = 0
         self._writes = LogWrites(self.encoder)
+        self._proposals = Proposals(self.raft, self.desk, self._writes)
         self._effects = Effects()
-        self._confirmations = Confirmations(self.raft, self.liveness)
+        self._confirmations = Confirmations(
+            self.raft, self.liveness, lease_reads=settings.lease_reads
+        )
         self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
         self._leader_known_at = now
         self._housekeeping_at = now
@@ -214,7 +191,7 @@ class Replica:
                 self._on_forward(peer, message, now)
             case messages.ReadIndexRequest():
                 if self.leading:
-                    self._confirmations.ask_for(peer, message, now)
+                    self._on_confirmed(self._confirmations.ask_for(peer, message, now), now)
             case messages.ReadIndexReply():
                 self._serve_confirmed(message, now)
             case messages.SnapshotChunk():
@@ -333,28 +310,10 @@ class Replica:
             self._carry_out(ready, now)
 
     def _pass_on_commands(self, now: Millis, wall_ms: Millis) -> None:
-        desk = self.desk
         if self.leading:
-            if desk.outgoing:
-                self._queue_proposals(desk.take_outgoing())
-            ripe = not self._writes or self._proposal_bytes >= limits.BATCH_BYTES_MAX
-            if self._proposals and ripe and self.raft.propose(self._proposals, wall_ms, now):
-                self._proposals = []
-                self._proposal_bytes = 0
-        elif desk.outgoing and self.raft.leader is not None:
-            self._forward(self.raft.leader)
-
-    def _forward(self, leader: NodeId) -> None:
-        """Pass commands and signs of life on, in messages that always fit a frame."""
-        touched = self.desk.take_touched()
-        for commands in in_batches(self.desk.take_outgoing(), len) or [[]]:
-            forward = messages.Forward(self.raft.term, touched, commands)
-            self._effects.send.append((leader, forward))
-            touched = []
-
-    def _queue_proposals(self, commands: list[bytes]) -> None:
-        self._proposals += commands
-        self._proposal_bytes += sum(map(len, commands))
+            self._proposals.propose(wall_ms, now)
+        elif self.desk.outgoing and self.raft.leader is not None:
+            self._proposals.forward(self.raft.leader, self._effects)
 
     def _pass_on_reads(self, now: Millis) -> None:
         leader = self.raft.leader
@@ -364,7 +323,7 @@ class Replica:
         if not token:
             return
         if leader == self.node:
-            self._confirmations.ask_for_us(self.node, token, now)
+            self._on_confirmed(self._confirmations.ask_for_us(self.node, token, now), now)
         else:
             # An earlier message that told of them may have been lost, or come too late.
             touched = list(dict.fromkeys(readers + self.desk.take_touched()))
@@ -376,11 +335,7 @@ class Replica:
         self._effects.send += ready.send_now
         self._commit = max(self._commit, ready.commit)
         for token, index in ready.reads:
-            asker, reply = self._confirmations.confirmed(token, index)
-            if asker == self.node:
-                self._serve_confirmed(reply, now)
-            else:
-                self._effects.send.append((asker, reply))
+            self._on_confirmed(self._confirmations.confirmed(token, index), now)
         for token in ready.reads_failed:
             self._confirmations.failed(token)
         for peer in ready.snapshot_to:
@@ -435,8 +390,18 @@ class Replica:
         for session in message.touched:
             self.liveness.heard(session, now)
         if message.commands:
-            self._queue_proposals(message.commands)
+            self._proposals.queue(message.commands)
             self.raft.hasten(peer, now)
+
+    def _on_confirmed(self, confirmed: Confirmed | None, now: Millis) -> None:
+        """Serve a round that is confirmed, or pass the word on to the follower that asked."""
+        if confirmed is None:
+            return  # a quorum is being asked
+        asker, reply = confirmed
+        if asker == self.node:
+            self._serve_confirmed(reply, now)
+        else:
+            self._effects.send.append((asker, reply))
 
     def _serve_confirmed(self, reply: messages.ReadIndexReply, now: Millis) -> None:
         """A round of reads is confirmed; sessions that lapsed must not take it as a lease."""
@@ -468,8 +433,7 @@ class Replica:
         else:
             self.liveness.follow()
             self.snapshots.follow()
-        self._proposals = []
-        self._proposal_bytes = 0
+        self._proposals.clear()
         self._submit_again()
         for client in list(self.desk.connected):
             client.leader_changed(leader, term)
@@ -501,7 +465,7 @@ class Replica:
             self._leader_known_at = now
             if self.desk.touched and now >= self._touch_at:
                 self._touch_at = now + TOUCH_MS
-                self._forward(self.raft.leader)
+                self._proposals.forward(self.raft.leader, self._effects)
         elif now - self._leader_known_at > self.settings.raft.election_ms:
             self.desk.send_away(codes.NO_QUORUM, "no leader is known here")
         self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)
@@ -509,9 +473,8 @@ class Replica:
             client.read_refused(serial, codes.BEHIND, "this replica has not caught up so far")
 
     def _propose_internal(self, op: int, *arguments: Value) -> None:
-        self._queue_proposals(
-            [internal_command(op, self._chance.randrange(1, 1 << 62), *arguments)]
-        )
+        tag = self._chance.randrange(1, 1 << 62)
+        self._proposals.queue([internal_command(op, tag, *arguments)])
 
     def _propose_tick(self) -> None:
         due = self.machine.next_due_ms()
