@@ -67,6 +67,7 @@ SNAPSHOTS_KEPT: Final = 2
 LOG_ENTRIES_KEPT_BEHIND: Final = 10_000  # after a snapshot, for followers a little behind
 SNAPSHOT_EVERY_BYTES: Final = 64 * MIB  # of log since the last one
 SNAPSHOT_EVERY_ENTRIES: Final = 100_000
+DISK_RESERVE_BYTES: Final = 64 * MIB  # with less room left, nothing that grows is taken
 
 assert DATA_BYTES_MAX + PATH_BYTES_MAX < FRAME_BYTES_MAX
 assert FRAME_BYTES_MAX + KIB < PEER_FRAME_BYTES_MAX, "one command always fits one peer frame"

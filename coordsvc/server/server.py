@@ -18,7 +18,8 @@ from coordsvc.raft.messages import Membership
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.recover import recover
-from coordsvc.replica.replica import Replica, ReplicaSettings
+from coordsvc.replica.replica import Replica
+from coordsvc.replica.settings import ReplicaSettings
 from coordsvc.replica.vault import Vault
 from coordsvc.server.addresses import Address
 from coordsvc.server.clients import ClientPort

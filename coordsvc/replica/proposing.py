@@ -1,0 +1,50 @@
+"""Commands on their way into the log: proposed here, or passed on to the leader."""
+
+from __future__ import annotations
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Millis, NodeId
+from coordsvc.raft.node import RaftNode
+from coordsvc.replica.codec import in_batches
+from coordsvc.replica.desk import Desk
+from coordsvc.replica.effects import Effects
+from coordsvc.replica.messages import Forward
+from coordsvc.replica.writing import LogWrites
+
+
+class Proposals:
+    """Lets commands gather while the log is being written, so that batches grow with the load."""
+
+    __slots__ = ("_bytes", "_commands", "_desk", "_raft", "_writes")
+
+    def __init__(self, raft: RaftNode, desk: Desk, writes: LogWrites) -> None:
+        self._raft = raft
+        self._desk = desk
+        self._writes = writes
+        self._commands: list[bytes] = []
+        self._bytes = 0
+
+    def queue(self, commands: list[bytes]) -> None:
+        """Have the leader, which this replica is, propose these in the order given."""
+        self._commands += commands
+        self._bytes += sum(map(len, commands))
+
+    def clear(self) -> None:
+        """Forget what is queued: the leader has changed, and what is pending is sent again."""
+        self._commands = []
+        self._bytes = 0
+
+    def propose(self, wall_ms: Millis, now: Millis) -> None:
+        """As the leader, propose what waits if no write is under way, or if it is much."""
+        if self._desk.outgoing:
+            self.queue(self._desk.take_outgoing())
+        ripe = not self._writes or self._bytes >= limits.BATCH_BYTES_MAX
+        if self._commands and ripe and self._raft.propose(self._commands, wall_ms, now):
+            self.clear()
+
+    def forward(self, leader: NodeId, effects: Effects) -> None:
+        """Pass commands and signs of life on, in messages that always fit a frame."""
+        touched = self._desk.take_touched()
+        for commands in in_batches(self._desk.take_outgoing(), len) or [[]]:
+            effects.send.append((leader, Forward(self._raft.term, touched, commands)))
+            touched = []
