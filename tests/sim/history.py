@@ -35,6 +35,8 @@ def outcome_of(code: int) -> Outcome:
     """Return what a result code says about the fate of a request."""
     if code in codes.MAYBE:
         return Outcome.UNKNOWN
+    if code == codes.SESSION_EXPIRED:
+        return Outcome.FAILED
     return Outcome.DECIDED if code < codes.NOT_LEADER else Outcome.FAILED
 
 

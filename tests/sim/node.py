@@ -208,6 +208,7 @@ class SimServer:
         self._flush_clients()
         deadline = self.replica.deadline()
         if deadline <= now:
+            self.replica.wake(now)  # the timer does not run while turn follows turn
             self.schedule()
         elif self._timer is None or deadline < self._timer_at:
             self._arm(deadline)

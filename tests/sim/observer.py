@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from coordsvc.base.ids import Index, NodeId, SessionId
+from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import Entry, SnapshotMeta
 from coordsvc.raft.node import Role
@@ -132,7 +133,7 @@ class Observer:
         session, serial = applied.session, applied.serial
         if session:
             self.exactly_once.applied(
-                session, serial, revision=applied.revision, code=applied.code, value=applied.value
+                session, serial, revision=applied.revision, code=applied.code, value=_plain(applied.value)
             )
             self.sessions.applied(session, serial, index, applied.code)
         if index <= self.first_applied:
@@ -208,3 +209,8 @@ class Observer:
                 table.granted(
                     change.path, request=change.request, token=change.token, stamp_ms=stamp
                 )
+
+
+def _plain(value: Value) -> Value:
+    """Return a value as it is after a snapshot, or on the wire: arrays are all one."""
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -27,6 +27,10 @@ TRACE_LINES_MAX: Final = 4_000
 """What a failed run prints at most; the end of a run explains its failure."""
 
 
+EVENTS_PER_INSTANT_MAX: Final = 20_000
+"""More of them without any time passing is a program that spins."""
+
+
 class Timer:
     """A callback that waits for its instant."""
 
@@ -50,6 +54,7 @@ class World:
         self.events_run = 0
         self._heap: list[tuple[Micros, int, Timer]] = []
         self._scheduled = 0
+        self._at_this_instant = 0
         self._trace: deque[str] = deque(maxlen=trace_lines_max)
         self._trace_lines = 0
         self._trace_hash = hashlib.blake2b(digest_size=16)
@@ -138,6 +143,9 @@ class World:
         if callback is None:
             return
         assert when >= self.now
+        self._at_this_instant = self._at_this_instant + 1 if when == self.now else 0
+        if self._at_this_instant > EVENTS_PER_INSTANT_MAX:
+            raise NoProgress(f"{EVENTS_PER_INSTANT_MAX} events and no time has passed")
         self.now = when
         self.events_run += 1
         timer.callback = None

@@ -107,7 +107,7 @@ class Workload(Protocol):
 class Asker:
     """Asks in the name of clients, records it, and knows when all is answered."""
 
-    def __init__(self, history: History, *, pause_max: Micros = 50 * MS) -> None:
+    def __init__(self, history: History, *, pause_max: Micros = 200 * MS) -> None:
         self.history = history
         self.stopped = False
         self._pause_max = pause_max

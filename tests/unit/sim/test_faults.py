@@ -46,6 +46,19 @@ class Servers:
         self._note("pause")
         return Fault(lambda: self.paused.remove(node))
 
+    def stop(self, node: str) -> None:
+        assert node not in self.down
+        self.down.add(node)
+        self._note("stop")
+
+    def fail_disk(self, node: str) -> Fault:
+        self._note("fail")
+        return Fault(lambda: None)
+
+    def fill_disk(self, node: str, room: int) -> Fault:
+        self._note("fill")
+        return Fault(lambda: None)
+
     def slow_disk(self, node: str, extra: Micros) -> Fault:
         self.slow[node] += extra
         self._note("slow")
@@ -103,7 +116,8 @@ def test_every_kind_is_in_play_in_some_run() -> None:
         done += servers.done
         assert len(swarm.kinds) <= 5
     assert kinds == set(KINDS)
-    assert set(done) == {"machine", "crash", "pause", "slow", "reset", "transfer", "snapshot"}
+    servers_hear = "crash fail fill machine pause reset slow snapshot stop transfer"
+    assert set(done) == set(servers_hear.split())
 
 
 def test_most_runs_keep_a_majority_and_some_stop_everything() -> None:

@@ -251,6 +251,7 @@ def test_a_broken_lock_and_a_lost_watch_are_taken_up_again() -> None:
     locks.start([client])
     watches.start([service.connect("c1")])
     world.run_for(2 * SECOND)
+    world.run_until(lambda: bool(service.claims.get("/lock")), within=9 * SECOND, what="claim")
     claim = service.claims["/lock"][0]
     service.revision += 1
     service.release(("/lock", claim.request), client)
@@ -259,6 +260,7 @@ def test_a_broken_lock_and_a_lost_watch_are_taken_up_again() -> None:
     _, _, listener = service.watches.pop()
     listener.lost()
     world.run_for(2 * SECOND)
+    world.run_until(lambda: bool(service.claims.get("/lock")), within=9 * SECOND, what="claim")
     assert service.claims["/lock"][0].request > claim.request
     assert len(service.watches) == 1
     watches.stop()

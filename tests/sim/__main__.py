@@ -1,0 +1,145 @@
+"""`python -m tests.sim --seeds N --seed FIRST`: run seeds, report, and tell how to replay."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.sim.run import Report, Run
+from tests.sim.verdicts import RunFailed
+from tests.sim.world import SECOND
+
+SEEDS_FILE: Final = Path(__file__).with_name("seeds.txt")
+TRACE_LINES: Final = 60
+CRASHED: Final = 1
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one seed."""
+
+    report: Report
+    exit_code: int = 0
+    why: str = ""
+    trace: str = ""
+    wall_s: float = 0.0
+
+
+def run_seed(seed: int) -> Result:
+    """Run one seed and catch whatever is wrong."""
+    began = time.perf_counter()
+    run: Run | None = None
+    code, why = 0, ""
+    try:
+        run = Run(seed)
+        run.execute()
+    except RunFailed as failure:
+        code, why = failure.exit_code, f"{type(failure).__name__}: {failure}"
+    except Exception:  # noqa: BLE001 - the code under test may raise anything
+        code, why = CRASHED, traceback.format_exc(limit=-12)
+    report = Report(seed) if run is None else run.finish()
+    trace = run.world.trace_text() if run is not None and code else ""
+    return Result(report, code, why, trace, time.perf_counter() - began)
+
+
+def known_seeds() -> list[int]:
+    """Return the seeds that have found something, from the file that keeps them."""
+    lines = SEEDS_FILE.read_text("utf-8").splitlines()
+    return [int(line.split()[0]) for line in lines if line[:1].isdigit()]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all seeds did together."""
+
+    seeds: int = 0
+    failed: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: Result) -> None:
+        """Count one seed."""
+        report = result.report
+        self.seeds += 1
+        self.failed += bool(result.exit_code)
+        self.faults += report.faults
+        for name in ("operations", "entries", "elections", "snapshots", "installed", "expired"):
+            self.numbers[name] += getattr(report, name)
+        self.numbers["virtual"] += report.virtual
+        self.numbers["events"] += report.events
+
+    def text(self, wall_s: float) -> str:
+        """Return the report."""
+        numbers = self.numbers
+        faults = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
+        return (
+            f"{self.seeds} seeds, {self.failed} failed; {numbers['virtual'] // SECOND} s of virtual"
+            f" time in {wall_s:.1f} s\n"
+            f"operations {numbers['operations']}, log entries {numbers['entries']}, elections"
+            f" {numbers['elections']}, snapshots {numbers['snapshots']} (installed"
+            f" {numbers['installed']}), sessions expired {numbers['expired']}, events"
+            f" {numbers['events']}\n"
+            f"faults {self.faults.total()}: {faults}"
+        )
+
+
+def show_failure(result: Result, lines: int) -> None:
+    """Print what is wrong and how to see it again."""
+    tail = "\n".join(result.trace.splitlines()[-lines:])
+    seed = result.report.seed
+    print(f"\n{tail}\n\nseed {seed} failed: {result.why}", flush=True)
+    print(f"replay: python -m tests.sim --seeds 1 --seed {seed} -v\n", flush=True)
+
+
+def results_of(seeds: Sequence[int], jobs: int) -> Iterator[Result]:
+    """Yield the results in the order of the seeds."""
+    if jobs == 1:
+        yield from map(run_seed, seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run_seed, seeds, chunksize=4)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; return the exit code of the first failure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=0, help="how many; 0: those of seeds.txt")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once")
+    parser.add_argument("--go-on", action="store_true", help="go on after a failure")
+    parser.add_argument("--trace", type=int, default=TRACE_LINES, help="lines of it to show")
+    parser.add_argument("-v", "--verbose", action="store_true", help="a line for each seed")
+    options = parser.parse_args(arguments)
+    seeds = list(range(options.seed, options.seed + options.seeds)) or known_seeds()
+    totals, exit_code, began = Totals(), 0, time.perf_counter()
+    for result in results_of(seeds, options.jobs):
+        totals.add(result)
+        report = result.report
+        if options.verbose:
+            print(
+                f"seed {report.seed}: {report.nodes} nodes, {'+'.join(report.workloads)}, "
+                f"{report.operations} operations, {result.wall_s:.2f} s, "
+                f"trace {report.trace_hash}",
+                flush=True,
+            )
+        elif totals.seeds % 50 == 0:
+            print(f"{totals.seeds} of {len(seeds)} seeds", flush=True)
+        if result.exit_code:
+            show_failure(result, options.trace)
+            exit_code = exit_code or result.exit_code
+            if not options.go_on:
+                break
+    print(totals.text(time.perf_counter() - began))
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
