@@ -1,0 +1,134 @@
+"""Client sockets, with a conversation that echoes."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from coordsvc.server import clients as module
+from coordsvc.server.clients import ClientPort, ClientSocket
+from coordsvc.server.counters import Counters
+
+
+class EchoTalk:
+    """Sends back what it hears; closes when it hears `bye`."""
+
+    made: list = []  # noqa: RUF012
+
+    def __init__(self, hall, address):
+        self.hall, self.address = hall, address
+        self.out, self.closed, self.gone, self.stuck = b"", False, False, []
+        self.made.append(self)
+
+    def receive_data(self, data, now):
+        self.out += data
+        self.closed = data.endswith(b"bye")
+        self.hall.dirty.append(self)
+
+    def data_to_send(self):
+        data, self.out = self.out, b""
+        return data
+
+    def lost(self):
+        self.gone = True
+
+    def congested(self, is_so):
+        self.stuck.append(is_so)
+
+
+class FakeHall:
+    def __init__(self):
+        self.dirty = []
+
+
+class FakeDriver:
+    def __init__(self):
+        self.counters = Counters()
+        self.flush_clients = None
+
+    def schedule(self):
+        asyncio.get_running_loop().call_soon(self.flush_clients)
+
+
+@pytest.fixture
+async def port(monkeypatch):
+    monkeypatch.setattr(module, "NativeConversation", EchoTalk)
+    EchoTalk.made.clear()
+    port = ClientPort(FakeHall(), FakeDriver())
+    await port.listen("127.0.0.1", 0)
+    yield port
+    await port.close()
+    await asyncio.sleep(0.01)
+
+
+async def dial(port):
+    place = port._server.sockets[0].getsockname()
+    return await asyncio.open_connection(*place)
+
+
+async def test_bytes_go_to_the_conversation_and_its_answer_back(port):
+    reader, writer = await dial(port)
+    writer.write(b"hello")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(5) == b"hello"
+    counters = port.driver.counters
+    assert (counters.bytes_in, counters.bytes_out, counters.client_connections) == (5, 5, 1)
+    assert EchoTalk.made[0].address.startswith("127.0.0.1:")
+    writer.close()
+    async with asyncio.timeout(5):
+        while not EchoTalk.made[0].gone:
+            await asyncio.sleep(0.002)
+    assert (counters.client_connections, counters.client_connections_total) == (0, 1)
+    assert port.connections == {}
+
+
+async def test_a_conversation_that_is_over_has_its_last_word_and_is_closed(port):
+    reader, writer = await dial(port)
+    writer.write(b"bye")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b"bye"
+    writer.close()
+
+
+async def test_one_write_for_a_turn(port):
+    reader, writer = await dial(port)
+    writer.write(b"x")
+    async with asyncio.timeout(5):
+        await reader.readexactly(1)
+    (talk,) = EchoTalk.made
+    socket = port.connections[talk]
+    talk.out = b"all of it"
+    port.hall.dirty.append(talk)
+    port.flush()
+    port.flush()
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(9) == b"all of it"
+    socket.pause_writing()
+    socket.resume_writing()
+    assert talk.stuck == [True, False]
+    writer.close()
+
+
+async def test_connections_are_bounded(port, monkeypatch):
+    monkeypatch.setattr(module, "CONNECTIONS_MAX", 1)
+    _, first = await dial(port)
+    first.write(b"x")
+    await asyncio.sleep(0.01)
+    reader, second = await dial(port)
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+    assert len(EchoTalk.made) == 1
+    first.close()
+    second.close()
+
+
+async def test_a_socket_without_a_conversation_has_nothing_to_do(port):
+    socket = ClientSocket(port)
+    socket.data_received(b"x")
+    socket.flush()
+    socket.pause_writing()
+    socket.resume_writing()
+    socket.connection_lost(None)
+    socket.close()
+    assert EchoTalk.made == []
