@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from coordsvc.base import limits
+from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.values import Value
 from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
@@ -311,6 +311,10 @@ class NativeConversation:
 
     def _watch(self, watch: Watch) -> None:
         replica = self._replica
+        fault = paths.fault_of(watch.path)
+        if fault:  # nothing can ever happen there: the client is to hear that now
+            self._send([watch.serial, codes.BAD_PATH, replica.applied, fault])
+            return
         missed: list[Event] | None = []
         if watch.since:
             missed = replica.machine.history.since(watch.since)

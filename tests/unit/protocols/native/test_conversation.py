@@ -272,6 +272,11 @@ def test_a_watch_whose_past_is_forgotten_is_told_so(house, guest):
     assert len(guest.hear()) == 1
 
 
+def test_a_watch_on_a_path_where_nothing_can_ever_be_is_refused(guest):
+    watch = guest.read(ops.WATCH, "/a//b", ops.WATCH_NODE, 0, False)
+    assert guest.hear()[0][:2] == [watch, codes.BAD_PATH]
+
+
 def test_a_watch_ends_when_asked(guest):
     watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
     guest.read(ops.UNWATCH, watch)
