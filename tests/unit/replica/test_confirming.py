@@ -89,17 +89,3 @@ def test_without_the_option_a_lease_counts_for_nothing():
     confirmations = Confirmations(raft, watching(), lease_reads=False)
     assert confirmations.ask_for_us("n1", 1, 0) is None
     assert raft.asked == [1]
-
-
-@pytest.mark.parametrize(("now", "at_once"), [(99, True), (100, False)])
-def test_under_a_lease_the_answer_is_at_hand(raft, liveness, now, at_once):
-    raft.lease = 100
-    rounds = Confirmations(raft, liveness, lease_reads=True)
-    answer = rounds.ask_for("b", ReadIndexRequest(7, [1]), now)
-    assert answer == (("b", ReadIndexReply(7, 9, [])) if at_once else None)
-    assert bool(raft.asked) is not at_once
-
-
-def test_a_lease_that_was_not_chosen_is_not_used(rounds, raft):
-    raft.lease = 100
-    assert rounds.ask_for_us("a", 3, 0) is None
