@@ -36,7 +36,8 @@ class LogReset:
 class TakeSnapshot:
     """Write the chunks of `capture` into a snapshot file, a few per turn.
 
-    When it is durable call `Replica.snapshot_taken(meta)`, else `Replica.snapshot_failed(now)`.
+    When it is durable call `Replica.snapshot_taken(meta)`; if it cannot be written, call
+    `Replica.snapshots.compaction.failed(now)`.
     """
 
     meta: SnapshotMeta
@@ -45,7 +46,11 @@ class TakeSnapshot:
 
 @record
 class ReadSnapshot:
-    """Read a piece of the latest snapshot file for `peer`; then `Replica.snapshot_piece(...)`."""
+    """Read a piece of the latest snapshot file for `peer`; then `Replica.snapshot_piece(...)`.
+
+    If there is no such snapshot any more, call `Replica.snapshots.stop_sending(peer, now)`: Raft
+    starts over with the latest.
+    """
 
     peer: NodeId
     index: Index

@@ -1,4 +1,4 @@
-"""What replicas say to one another beside Raft: errands of a follower's clients, snapshots."""
+"""What replicas say to one another beside Raft: errands of clients, snapshots, their health."""
 
 from __future__ import annotations
 
@@ -68,6 +68,50 @@ class SnapshotAck:
     offset: int
 
 
+@record
+class DiskAlarm:
+    """The sender has little room left on its disk (`full`), or has enough again."""
+
+    full: bool
+
+
+@record
+class DigestQuery:
+    """The leader asks for the digest of the state at `index`."""
+
+    index: Index
+
+
+@record
+class DigestReply:
+    """Answer to DigestQuery: the digest, 0 if it is not known."""
+
+    index: Index
+    digest: int
+
+
+@record
+class Rebuild:
+    """The leader tells: a majority has `digest` at `index`, and the receiver does not."""
+
+    index: Index
+    digest: int
+
+
+@record
+class RebuildRequest:
+    """The sender's state is wrong: send a snapshot of at least `applied`, where it stopped."""
+
+    applied: Index
+
+
+HealthMessage: TypeAlias = DiskAlarm | DigestQuery | DigestReply | Rebuild | RebuildRequest
 PeerMessage: TypeAlias = (
-    raft.Message | Forward | ReadIndexRequest | ReadIndexReply | SnapshotChunk | SnapshotAck
+    raft.Message
+    | Forward
+    | ReadIndexRequest
+    | ReadIndexReply
+    | SnapshotChunk
+    | SnapshotAck
+    | HealthMessage
 )

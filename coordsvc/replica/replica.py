@@ -28,6 +28,8 @@ from coordsvc.replica.effects import (
     ReadSnapshot,
     StoreChunk,
 )
+from coordsvc.replica.health import CHECKPOINT_EVERY, DIFFERS, Health
+from coordsvc.replica.heirs import heir_of
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
@@ -71,6 +73,10 @@ class Replica:
         self.encoder = EntryEncoder()
         compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
         self.snapshots = SnapshotTraffic(self.raft, compaction)
+        self.health = Health(
+            node, self, self.raft, self.desk, self.snapshots,
+            reserve_bytes=settings.disk_reserve_bytes, log=log,
+        )  # fmt: skip
         self.stopping = False
         self.leader_changes = 0
         """How often this replica has learnt of a new leader."""
@@ -172,7 +178,9 @@ class Replica:
         now: Millis,
     ) -> None:
         """Have `client.serve(read)` called when the consistency asked for allows it."""
-        if consistency == ops.LINEARIZABLE:
+        if self.health.differs:
+            client.read_refused(serial, codes.BEHIND, DIFFERS)
+        elif consistency == ops.LINEARIZABLE:
             self.reads.add(client, serial, read)
         elif consistency == ops.STALE or min_revision <= self.applied:
             client.serve(read)
@@ -199,11 +207,15 @@ class Replica:
             case messages.SnapshotAck():
                 self.snapshots.on_ack(peer, message, now, self._effects)
             case _:
-                self.raft.step(peer, message, now)
+                if isinstance(message, messages.HealthMessage):
+                    self.health.receive(peer, message, now, self._effects)
+                else:
+                    self.raft.step(peer, message, now)
 
     def link_made(self, peer: NodeId, now: Millis) -> None:
         """A connection to `peer` stands."""
         self.snapshots.stop_sending(peer, now)  # what was on its way on an older link is lost
+        self.health.link_made(peer, self._effects)
         self.raft.link_made(peer, now)
         if peer == self.raft.leader:
             self._submit_again()
@@ -212,6 +224,7 @@ class Replica:
         """The connection to `peer` is gone, with whatever was on its way."""
         was_leader = peer == self.raft.leader
         self.snapshots.stop_sending(peer, now)
+        self.health.link_lost(peer)
         self.raft.link_lost(peer, now)
         if was_leader:
             self.reads.ask_again()
@@ -226,9 +239,13 @@ class Replica:
 
     def deadline(self) -> Millis:
         """When to call wake() next, if nothing happens before."""
-        if self._commit > self.applied:
+        if self._commit > self.applied and not self.health.differs:
             return 0
         return min(self.raft.deadline(), self._housekeeping_at)
+
+    def measured(self, free_bytes: int) -> None:
+        """So much is left on the disk; to be told about once a second."""
+        self.health.measured(free_bytes, self._effects)
 
     # ------------------------------------------------------------------ snapshots
 
@@ -236,19 +253,11 @@ class Replica:
         """The snapshot asked for is durable: the log before it may go."""
         self.snapshots.taken(meta, self._effects)
 
-    def snapshot_failed(self, now: Millis) -> None:
-        """The snapshot asked for could not be written."""
-        self.snapshots.compaction.failed(now)
-
     def snapshot_piece(
         self, read: ReadSnapshot, meta: SnapshotMeta, *, total: int, data: bytes, now: Millis
     ) -> None:
         """A piece of the snapshot file at `meta` was read for a follower."""
         self.snapshots.piece(read, meta, total=total, data=data, now=now, effects=self._effects)
-
-    def snapshot_unreadable(self, read: ReadSnapshot, now: Millis) -> None:
-        """The piece could not be read (pruned, or damaged): start over with the latest."""
-        self.snapshots.stop_sending(read.peer, now)
 
     def chunk_stored(self, store: StoreChunk) -> None:
         """A piece of a snapshot being received is written; more of it is to come."""
@@ -262,7 +271,7 @@ class Replica:
     def snapshot_installed(self, store: StoreChunk, machine: StateMachine, now: Millis) -> None:
         """A received snapshot is complete and durable: go on from it."""
         meta = store.meta
-        if meta.index > self.applied:
+        if meta.index > self.applied or (self.health.differs and meta.index == self.applied):
             self._replace_state(meta, machine)
             if self.raft.restored(meta, now):
                 self._effects.writes.append(LogReset(meta.index))
@@ -270,6 +279,7 @@ class Replica:
 
     def _replace_state(self, meta: SnapshotMeta, machine: StateMachine) -> None:
         self.machine = machine
+        self.health.rebuilt(meta.index)
         self._commit = max(self._commit, meta.index)
         self.snapshots.compaction.taken(meta.index)
         # Answers, events and grants may be among what was skipped. Clients that come back, here
@@ -289,10 +299,11 @@ class Replica:
         if now >= self._housekeeping_at:
             self._housekeep(now)
         self._exchange(now, wall_ms)
-        self._apply(now)
+        if not self.health.differs:
+            self._apply(now)
         if self.desk.outgoing or self.reads.unasked:  # what came behind a greeting
             self._exchange(now, wall_ms)
-        if self.snapshots.compaction.is_due(self.applied, now):
+        if self.snapshots.compaction.is_due(self.applied, now) and not self.health.differs:
             self.snapshots.take(self.machine, self._effects)
         effects = self._effects
         self._effects = Effects()
@@ -338,20 +349,23 @@ class Replica:
             self._on_confirmed(self._confirmations.confirmed(token, index), now)
         for token in ready.reads_failed:
             self._confirmations.failed(token)
-        for peer in ready.snapshot_to:
+        for peer in ready.snapshot_to if not self.health.differs else ():
             self.snapshots.send_to(peer, now, self._effects)
 
     def _apply(self, now: Millis) -> None:
         machine = self.machine
         index = machine.revision
         last = min(self._commit, index + APPLIED_PER_TURN_MAX)
-        if last > index:
-            for _term, kind, stamp_ms, data in self.raft.entries(index + 1, last):
+        while index < last:
+            stop = min(last, index - index % CHECKPOINT_EVERY + CHECKPOINT_EVERY)
+            for _term, kind, stamp_ms, data in self.raft.entries(index + 1, stop):
                 index += 1
                 if kind == COMMAND:
                     self._take_note(machine.apply(index, stamp_ms, data), now)
                 else:
                     machine.skip(index, stamp_ms)
+            if stop % CHECKPOINT_EVERY == 0:
+                self.health.checkpoints.add(stop, machine.digest)
         self.reads.serve(index)
 
     def _take_note(self, applied: Applied, now: Millis) -> None:
@@ -454,6 +468,7 @@ class Replica:
 
     def _housekeep(self, now: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
+        self.health.tick(now, self._effects)
         if self.leading:
             self._leader_known_at = now
             for session in self.liveness.lapse(now):
@@ -481,14 +496,3 @@ class Replica:
         if due is not None and due <= self._wall_ms and self._tick_asked <= self.applied:
             self._tick_asked = self.raft.last_index + 1
             self._propose_internal(ops.TICK)
-
-
-def heir_of(raft: RaftNode, *, heard_after: Millis) -> NodeId | None:
-    """Return the voter that is furthest of those heard from lately; None if there is none."""
-    voters = raft.membership.voters
-    fit = [
-        (view.match, peer)
-        for peer, view in raft.peers().items()
-        if peer in voters and view.heard_ms > heard_after
-    ]
-    return max(fit)[1] if fit else None

@@ -189,7 +189,7 @@ class Driver:
         except DiskFull as error:
             job.capture.abandon()
             self._log.warning("no room for a snapshot", reason=str(error))
-            self.replica.snapshot_failed(monotonic_ms())
+            self.replica.snapshots.compaction.failed(monotonic_ms())
             return
         self.counters.snapshot_taken(time.perf_counter() - started, file.size)
         self._log.info("snapshot taken", index=job.meta.index, bytes=file.size)
@@ -221,7 +221,7 @@ class Driver:
                 self._snapshots, self._vault.read, wanted
             )
         except SnapshotGoneError:
-            self.replica.snapshot_unreadable(wanted, now())
+            self.replica.snapshots.stop_sending(wanted.peer, now())
         else:
             self.replica.snapshot_piece(wanted, meta, total=total, data=data, now=now())
         self.schedule()

@@ -77,6 +77,11 @@ _FIELDS: Final[dict[type, _Fields]] = {
         m.data,
     ],
     messages.SnapshotAck: lambda m, _: [13, m.index, m.offset],
+    messages.DiskAlarm: lambda m, _: [14, m.full],
+    messages.DigestQuery: lambda m, _: [15, m.index],
+    messages.DigestReply: lambda m, _: [16, m.index, m.digest],
+    messages.Rebuild: lambda m, _: [17, m.index, m.digest],
+    messages.RebuildRequest: lambda m, _: [18, m.applied],
 }
 
 _MAKERS: Final[dict[int, _Maker]] = {
@@ -93,4 +98,9 @@ _MAKERS: Final[dict[int, _Maker]] = {
     11: lambda f: messages.ReadIndexReply(*f),
     12: lambda f: messages.SnapshotChunk(f[0], meta_from(f[1]), *f[2:]),
     13: lambda f: messages.SnapshotAck(*f),
+    14: lambda f: messages.DiskAlarm(*f),
+    15: lambda f: messages.DigestQuery(*f),
+    16: lambda f: messages.DigestReply(*f),
+    17: lambda f: messages.Rebuild(*f),
+    18: lambda f: messages.RebuildRequest(*f),
 }

@@ -153,7 +153,7 @@ class Member:
             try:
                 meta, total, data = self.vault.read(wanted)
             except SnapshotGoneError:
-                self.replica.snapshot_unreadable(wanted, now)
+                self.replica.snapshots.stop_sending(wanted.peer, now)
             else:
                 self.replica.snapshot_piece(wanted, meta, total=total, data=data, now=now)
         self.chunks += effects.store_chunk

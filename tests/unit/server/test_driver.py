@@ -35,6 +35,7 @@ class ScriptedReplica:
 
         class Traffic:
             compaction = Compaction(CompactionSettings(), 0)
+            stop_sending = staticmethod(lambda peer, now: self.told.append("stop_sending"))
 
         self.snapshots = Traffic()
 
@@ -164,7 +165,7 @@ async def test_a_snapshot_is_taken_and_told(stand):
     assert stand.driver.counters.snapshots_taken == 1
     stand.do(Effects(read_snapshot=[ReadSnapshot("b", 0, 0), ReadSnapshot("b", 9, 0)]))
     await stand.until(lambda: len(stand.replica.told) == 3)
-    assert stand.replica.told[1:] == ["snapshot_piece", "snapshot_unreadable"]
+    assert stand.replica.told[1:] == ["snapshot_piece", "stop_sending"]
     stand.replica.snapshots.compaction.taken(1)
     file, reader = await stand.driver.backup(1)
     assert file.index == 1
@@ -175,7 +176,7 @@ async def test_a_snapshot_without_room_is_told_and_not_fatal(stand):
     stand.snapshot_files.capacity = 0
     machine = StateMachine()
     stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
-    await stand.until(lambda: stand.replica.told == ["snapshot_failed"])
+    await stand.until(lambda: stand.replica.snapshots.compaction.failures == 1)
     assert stand.fatal == []
 
 

@@ -37,6 +37,11 @@ kinds = [
     st.builds(messages.ReadIndexReply, numbers, numbers, sessions),
     st.builds(messages.SnapshotChunk, numbers, metas, numbers, numbers, st.binary(max_size=9)),
     st.builds(messages.SnapshotAck, numbers, numbers),
+    st.builds(messages.DiskAlarm, flags),
+    st.builds(messages.DigestQuery, numbers),
+    st.builds(messages.DigestReply, numbers, numbers),
+    st.builds(messages.Rebuild, numbers, numbers),
+    st.builds(messages.RebuildRequest, numbers),
 ]
 
 
@@ -68,7 +73,7 @@ values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=5), max_lea
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(0, 14), st.lists(values, max_size=6))
+@given(st.integers(0, 19), st.lists(values, max_size=6))
 def test_messages_of_a_wrong_shape_are_a_fault_of_the_other_side(kind, fields):
     with contextlib.suppress(RemoteProtocolError):
         codec.decode(msgpack.packb([kind, *fields]))

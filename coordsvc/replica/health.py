@@ -1,0 +1,320 @@
+"""A member's health: the room left on its disk, and whether its state is that of the others.
+
+Nothing here is replicated. A member that runs out of room says so to all others, and while one
+has an alarm nobody takes what makes the state grow: a log that cannot be written stops more than
+one member's clients. And at every CHECKPOINT_EVERY entries each member notes the digest of its
+state; the leader compares. A member that differs from a majority stops serving and applying, and
+asks for a snapshot; its log, term and vote are sound and stay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Protocol
+
+from coordsvc.base.ids import Index, Millis, NodeId
+from coordsvc.base.ports import Logger
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.raft.node import RaftNode
+from coordsvc.replica import messages
+from coordsvc.replica.desk import Desk
+from coordsvc.replica.effects import Effects
+from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.state.commands import Acquire, Create, Put, Set, Transaction, parse
+
+CHECKPOINT_EVERY: Final = 1_024  # entries
+CHECKPOINTS_KEPT: Final = 256
+COMPARE_MS: Final = 2_000
+"""How often to compare, or to ask for what is to rebuild this state."""
+DIFFERS: Final = "the state of this replica differs from the others': it is being rebuilt"
+
+_GROWING: Final = frozenset({ops.CREATE, ops.PUT, ops.SET, ops.ACQUIRE})
+
+
+def grows(request: list[object]) -> bool:
+    """Tell whether a client's mutation, which is valid, may make the state larger."""
+    if request[0] != ops.TXN:
+        return request[0] in _GROWING
+    transaction = parse(request, internal=False)
+    assert isinstance(transaction, Transaction)
+    steps = (*transaction.then, *transaction.otherwise)
+    return any(isinstance(step, Create | Put | Set | Acquire) for step in steps)
+
+
+class DiskRoom:
+    """Which members have little room left on their disks, this one among them."""
+
+    __slots__ = ("_alarms", "_node", "_reserve_bytes", "refusal")
+
+    def __init__(self, node: NodeId, reserve_bytes: int) -> None:
+        self._node = node
+        self._reserve_bytes = reserve_bytes
+        self._alarms: dict[NodeId, None] = {}
+        self.refusal = ""
+        """Why nothing that grows is taken; the empty string while all have room."""
+
+    @property
+    def alarm(self) -> bool:
+        """Whether this member has too little room."""
+        return self._node in self._alarms
+
+    def measured(self, free_bytes: int) -> bool:
+        """So much is left here; tell whether that raised or ended the alarm."""
+        before = self.alarm
+        # It ends a little above where it began, or it would come and go with every snapshot.
+        needed = self._reserve_bytes * 5 // 4 if before else self._reserve_bytes
+        self.told(self._node, full=free_bytes < needed)
+        return self.alarm != before
+
+    def told(self, node: NodeId, *, full: bool) -> None:
+        """A member has an alarm, or no longer."""
+        if full:
+            self._alarms[node] = None
+        else:
+            self._alarms.pop(node, None)
+        names = ", ".join(sorted(self._alarms))
+        self.refusal = f"little room is left on the disk of {names}" if names else ""
+
+
+class Checkpoints:
+    """The digests at the latest multiples of CHECKPOINT_EVERY."""
+
+    __slots__ = ("_digests", "latest")
+
+    def __init__(self) -> None:
+        self._digests: dict[Index, int] = {}
+        self.latest: Index = 0
+
+    def add(self, index: Index, digest: int) -> None:
+        """Note the digest of the state at `index`, which is above all earlier ones."""
+        self._digests[index] = digest
+        self.latest = index
+        if len(self._digests) > CHECKPOINTS_KEPT:
+            del self._digests[next(iter(self._digests))]
+
+    def digest_at(self, index: Index) -> int:
+        """Return the digest at `index`; 0 if it is not known."""
+        return self._digests.get(index, 0)
+
+    def clear(self) -> None:
+        """Forget all of them: they were of another state."""
+        self._digests.clear()
+        self.latest = 0
+
+
+class Comparison:
+    """The digests that members have told of for one checkpoint."""
+
+    __slots__ = ("digests", "index", "told")
+
+    def __init__(self, index: Index, node: NodeId, digest: int) -> None:
+        self.index = index
+        self.digests = {node: digest}
+        self.told: dict[NodeId, None] = {}
+        """Who has been told already that it differs."""
+
+    def agreed(self, voters: tuple[NodeId, ...]) -> int:
+        """Return the digest that a majority of `voters` has; 0 if there is none (yet)."""
+        votes = Counter(self.digests[voter] for voter in voters if voter in self.digests)
+        return next((digest for digest, n in votes.items() if 2 * n > len(voters)), 0)
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether any two have told of different digests."""
+        return len(Counter(self.digests.values())) > 1
+
+
+class Host(Protocol):
+    """What the replica does when its own state turns out to be wrong."""
+
+    @property
+    def applied(self) -> Index:
+        """The revision that the state has reached."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica leads."""
+
+    def hand_over(self, now: Millis) -> bool:
+        """Hand leadership to another; False if nobody can take it."""
+
+
+class Health:
+    """The health of one member, and what it knows of the others'."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        host: Host,
+        raft: RaftNode,
+        desk: Desk,
+        snapshots: SnapshotTraffic,
+        *,
+        reserve_bytes: int,
+        log: Logger,
+    ) -> None:
+        self.room = DiskRoom(node, reserve_bytes)
+        self.checkpoints = Checkpoints()
+        self.differs = False
+        """Whether this state is known to be wrong: serve nobody, apply nothing."""
+        self.disputed = False
+        """Whether members differ and no majority says who is right; known to the leader."""
+        self._node = node
+        self._host = host
+        self._raft = raft
+        self._desk = desk
+        self._snapshots = snapshots
+        self._log = log
+        self._comparison: Comparison | None = None
+        self._candidate: Index = 0
+        self._compared: Index = 0
+        self._next_at: Millis = 0
+
+    def receive(
+        self, peer: NodeId, message: messages.HealthMessage, now: Millis, effects: Effects
+    ) -> None:
+        """Take a message of another member."""
+        match message:
+            case messages.DiskAlarm():
+                self.room.told(peer, full=message.full)
+            case messages.DigestQuery():
+                digest = self.checkpoints.digest_at(message.index)
+                effects.send.append((peer, messages.DigestReply(message.index, digest)))
+            case messages.DigestReply():
+                self._on_reply(peer, message, now, effects)
+            case messages.Rebuild():
+                self._on_rebuild(peer, message, now)
+            case messages.RebuildRequest():
+                self._on_rebuild_request(peer, message, now, effects)
+
+    # Room.
+
+    def measured(self, free_bytes: int, effects: Effects) -> None:
+        """So many bytes are left on this member's disk: tell the others if that is news."""
+        if self.room.measured(free_bytes):
+            full = self.room.alarm
+            tell = self._log.warning if full else self._log.info
+            tell("disk alarm" if full else "disk alarm over", free_bytes=free_bytes)
+            self._to_all(messages.DiskAlarm(full), effects)
+
+    def link_made(self, peer: NodeId, effects: Effects) -> None:
+        """A connection stands: what the peer said on an older one is said again if it holds."""
+        self.link_lost(peer)
+        if self.room.alarm:
+            effects.send.append((peer, messages.DiskAlarm(True)))
+
+    def link_lost(self, peer: NodeId) -> None:
+        """Nobody is held up by a member that cannot say that it has room again."""
+        self.room.told(peer, full=False)
+
+    # Comparing.
+
+    def tick(self, now: Millis, effects: Effects) -> None:
+        """Compare, or press for a rebuild, every COMPARE_MS."""
+        if now < self._next_at:
+            return
+        self._next_at = now + COMPARE_MS
+        if self.differs:
+            self._mend(now, effects)
+            return
+        self._conclude()
+        candidate, self._candidate = self._candidate, self.checkpoints.latest
+        # By now the others have reached it too, unless they are behind for another reason.
+        if self._host.leading and candidate > self._compared:
+            self._compared = candidate
+            self._compare(candidate, effects)
+
+    def _compare(self, index: Index, effects: Effects) -> None:
+        digest = self.checkpoints.digest_at(index)
+        if digest:
+            self._comparison = Comparison(index, self._node, digest)
+            self._to_all(messages.DigestQuery(index), effects)
+
+    def _on_reply(
+        self, peer: NodeId, message: messages.DigestReply, now: Millis, effects: Effects
+    ) -> None:
+        comparison = self._comparison
+        if comparison is None or comparison.index != message.index or not message.digest:
+            return
+        comparison.digests[peer] = message.digest
+        agreed = comparison.agreed(self._raft.membership.voters)
+        if not agreed:
+            return
+        for node, digest in comparison.digests.items():
+            if digest == agreed or node in comparison.told:
+                continue
+            comparison.told[node] = None
+            if node == self._node:
+                self._found_out(message.index, digest, agreed, now)
+            else:
+                self._log.error(
+                    "the state of a member differs",
+                    member=node, index=message.index, digest=digest, majority=agreed,
+                )  # fmt: skip
+                effects.send.append((node, messages.Rebuild(message.index, agreed)))
+
+    def _conclude(self) -> None:
+        """Close the last comparison: whoever has not answered will be asked at the next one."""
+        comparison, self._comparison = self._comparison, None
+        if comparison is None or not self._host.leading:
+            self.disputed = self.disputed and self._host.leading
+            return
+        voters = self._raft.membership.voters
+        self.disputed = comparison.contradictory and not comparison.agreed(voters)
+        if self.disputed:
+            digests = ", ".join(f"{node}: {each}" for node, each in comparison.digests.items())
+            self._log.error(
+                "the states of members differ, and no majority agrees",
+                index=comparison.index, digests=digests,
+            )  # fmt: skip
+
+    # Being the one that differs.
+
+    def _on_rebuild(self, peer: NodeId, message: messages.Rebuild, now: Millis) -> None:
+        digest = self.checkpoints.digest_at(message.index)
+        if peer == self._raft.leader and digest not in {0, message.digest}:
+            self._found_out(message.index, digest, message.digest, now)
+
+    def _found_out(self, index: Index, digest: int, majority: int, now: Millis) -> None:
+        if self.differs:
+            return
+        self._log.error(
+            "the state of this replica differs: it stops serving until it is rebuilt",
+            index=index, digest=digest, majority=majority,
+        )  # fmt: skip
+        self.differs = True
+        self._comparison = None
+        self._next_at = now
+        self._desk.send_away(codes.BEHIND, DIFFERS)
+
+    def _mend(self, now: Millis, effects: Effects) -> None:
+        leader = self._raft.leader
+        if self._host.leading:
+            self._host.hand_over(now)
+        # A snapshot of our own that is still being written must not come behind the right one.
+        elif leader is not None and not self._snapshots.compaction.running:
+            effects.send.append((leader, messages.RebuildRequest(self._host.applied)))
+
+    def _on_rebuild_request(
+        self, peer: NodeId, message: messages.RebuildRequest, now: Millis, effects: Effects
+    ) -> None:
+        """Send the latest snapshot; if it is too old have one taken, for the next request."""
+        if self.differs or not self._host.leading:
+            return
+        if self._snapshots.compaction.last >= message.applied:
+            self._snapshots.send_to(peer, now, effects)
+        else:
+            self._snapshots.compaction.ask()
+
+    def rebuilt(self, index: Index) -> None:
+        """The state was replaced by the leader's at `index`."""
+        if self.differs:
+            self._log.warning("the state of this replica is rebuilt", index=index)
+        self.differs = False
+        self.checkpoints.clear()
+        self._candidate = 0
+
+    def _to_all(self, message: messages.HealthMessage, effects: Effects) -> None:
+        members = self._raft.membership
+        everybody = dict.fromkeys((*members.voters, *members.voters_old, *members.learners))
+        effects.send += [(node, message) for node in everybody if node != self._node]
