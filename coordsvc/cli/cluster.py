@@ -14,7 +14,7 @@ import click
 from coordsvc.base.vocabulary import ops
 from coordsvc.cli import answers, output
 from coordsvc.cli.answers import Fields
-from coordsvc.cli.exits import UNREACHABLE
+from coordsvc.cli.exits import LOST, NOT_FOUND, UNREACHABLE
 from coordsvc.cli.shared import CtlGroup, Failure, Shared, failures, parameters, shared
 from coordsvc.cli.web import download, fetch
 from coordsvc_client.blocking import BlockingError, Connection
@@ -153,7 +153,12 @@ def kill(number: str) -> None:
         int(number, 0)
     except ValueError:
         raise click.UsageError(f"{number} is no session; accepted is a number or 0x...") from None
-    fetch(options, "DELETE", f"/v1/sessions/{number}")
+    try:
+        fetch(options, "DELETE", f"/v1/sessions/{number}")
+    except Failure as failure:
+        if failure.exit_code == LOST:  # somebody else's session, which ours does not depend on
+            raise Failure(str(failure), NOT_FOUND) from None
+        raise
     options.say(f"session {number} has ended")
 
 

@@ -89,6 +89,17 @@ def test_a_session_can_be_ended(ctl, web):
     assert ctl("session", "kill", "me").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("refused", "exit_code"), [(exits.LOST, exits.NOT_FOUND), (exits.DENIED, exits.DENIED)]
+)
+def test_a_session_that_is_not_there_is_not_found(ctl, monkeypatch, refused, exit_code):
+    def fetch(*_):
+        raise Failure("no", refused)
+
+    monkeypatch.setattr(cluster, "fetch", fetch)
+    assert ctl("session", "kill", "9").exit_code == exit_code
+
+
 def test_a_backup_is_whole_or_not_there(ctl, monkeypatch, tmp_path):
     file = tmp_path / "b.snap"
     file.write_bytes(b"old")
