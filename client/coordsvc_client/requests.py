@@ -160,7 +160,10 @@ class RequestQueue:
             if not request.open:
                 continue
             request.in_flight = True
-            request.sent_at = now
+            if request.sends == 0 or request.consistency != MUTATION:
+                # The answer to a copy of a mutation may be that of the first one, and proves no
+                # more than that this session lived when the first one came.
+                request.sent_at = now
             request.sends += 1
             self.in_flight += 1
             room -= 1

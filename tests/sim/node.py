@@ -291,13 +291,13 @@ class SimServer:
     def _no_room(self, job: TakeSnapshot) -> None:
         self.log.warning("no room for a snapshot")
         job.capture.abandon()
-        self.replica.snapshot_failed(self.now_ms())
+        self.replica.snapshots.compaction.failed(self.now_ms())
 
     def _read_snapshot(self, wanted: ReadSnapshot) -> None:
         try:
             meta, total, data = self.vault.read(wanted)
         except SnapshotGoneError:
-            self.replica.snapshot_unreadable(wanted, self.now_ms())
+            self.replica.snapshots.stop_sending(wanted.peer, self.now_ms())
         else:
             self.replica.snapshot_piece(wanted, meta, total=total, data=data, now=self.now_ms())
         self.schedule()

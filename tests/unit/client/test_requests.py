@@ -152,3 +152,13 @@ def test_the_end_of_a_session_ends_mutations_and_leaves_reads():
     assert answers == [codes.OUTCOME_UNKNOWN, codes.SESSION_EXPIRED]
     requests.fail_all(codes.STOPPING, "closed")
     assert answers[2:] == [codes.STOPPING]
+
+
+def test_a_copy_of_a_mutation_counts_from_the_first_sending_and_a_read_from_the_last():
+    requests = RequestQueue()
+    mutation = requests.mutate(ops.CREATE, ("/a",), record([]))
+    read = requests.read(ops.GET, ("/a",), record([]))
+    sent(requests, now=100)
+    requests.requeue()
+    sent(requests, now=900)
+    assert (mutation.sent_at, read.sent_at) == (100, 900)
