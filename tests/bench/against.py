@@ -243,31 +243,34 @@ def _peer_alone(
                     for _ in range(rounds)
                 ]
                 yield peer.name, subject, seconds
-    if wanted & {"session", "node", "restart"}:
+    if wanted & {"node", "restart"}:
         with peer:
             yield from _peer_filled(peer, wanted, rounds)
+    if "session" in wanted:
+        with peer:
+            yield peer.name, "session", [_session_bytes(peer)]
     print(f"  {peer.name} alone: done", flush=True)
+
+
+def _session_bytes(peer: Peer) -> float:
+    """Return by how many bytes a node grows for each session."""
+    peer.load("fill", "-n", workloads.KEYS)
+    before = _sizes(peer)
+    ttl = ("-ttl", PEER_SESSION_TTL_S)
+    answer = peer.load("sessions", "-n", SESSIONS, *ttl, "-warm", 1, "-dur", 1, spread=True)
+    after = answer["srv_rss_MB"]
+    assert isinstance(after, list)
+    return mean(float(a) * 2**20 - b for a, b in zip(after, before, strict=True)) / SESSIONS
 
 
 def _peer_filled(peer: Peer, wanted: frozenset[str], rounds: int) -> Iterator[Values]:
     peer.load("fill", "-n", workloads.KEYS)
-    if "session" in wanted:
-        before = _sizes(peer)
-        answer = peer.load(
-            "sessions", "-n", SESSIONS, "-ttl", PEER_SESSION_TTL_S, "-warm", 1, "-dur", 1,
-            spread=True,
-        )  # fmt: skip
-        after = answer["srv_rss_MB"]
-        assert isinstance(after, list)
-        grown = mean(float(a) * 2**20 - b for a, b in zip(after, before, strict=True))
-        yield peer.name, "session", [grown / SESSIONS]
-    if wanted & {"node", "restart"}:
-        before = _sizes(peer)
-        peer.load("fill", "-n", NODES_OF_TREE)
-        time.sleep(memory.SETTLE_S)
-        grown = mean(a - b for a, b in zip(_sizes(peer), before, strict=True))
-        if "node" in wanted:
-            yield peer.name, "node", [grown / NODES_OF_TREE]
+    before = _sizes(peer)
+    peer.load("fill", "-n", NODES_OF_TREE)
+    time.sleep(memory.SETTLE_S)
+    grown = mean(a - b for a, b in zip(_sizes(peer), before, strict=True))
+    if "node" in wanted:
+        yield peer.name, "node", [grown / NODES_OF_TREE]
     if "restart" in wanted:
         yield peer.name, "restart", [_restart_s(peer) for _ in range(rounds)]
 

@@ -46,14 +46,18 @@ def weigh(nodes: Nodes, generator: LoadGenerator, *, sessions: int, count: int) 
     idle = sizes(nodes)
     fill_keys(generator, nodes)
     before = sizes(nodes)
-    generator.run("hold_sessions", addresses=nodes.addresses, sessions=sessions)
-    time.sleep(SETTLE_S)
-    per_session = growth_per(before, sizes(nodes), sessions)
-    generator.run("hold_sessions", addresses=nodes.addresses, sessions=0)
-    before = sizes(nodes)
     fill(generator, nodes, TREE, count=count)
     time.sleep(SETTLE_S)
-    return Weights(max(idle.values()), per_session, growth_per(before, sizes(nodes), count))
+    with_tree = sizes(nodes)
+    generator.run("hold_sessions", addresses=nodes.addresses, sessions=sessions)
+    time.sleep(SETTLE_S)
+    with_sessions = sizes(nodes)
+    generator.run("hold_sessions", addresses=nodes.addresses, sessions=0)
+    return Weights(
+        max(idle.values()),
+        growth_per(with_tree, with_sessions, sessions),
+        growth_per(before, with_tree, count),
+    )
 
 
 def sessions(options: argparse.Namespace) -> None:

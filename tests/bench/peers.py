@@ -249,7 +249,11 @@ class Peer:
         followers = [a for a in self.addresses if a != self.leader_address]
         command = self.command("failover", [*followers, self.leader_address], "-ttl", 1000)
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # its client library tells of every attempt
+            text=True,
         ) as writer:
             assert writer.stdin is not None
             assert writer.stdout is not None
