@@ -214,6 +214,8 @@ class Conversation:
         elif code in RETRIED:
             self._retry(request, code, now)
             return
+        elif code == codes.DISK_FULL and request.maybe:
+            code = codes.OUTCOME_UNKNOWN  # this copy was refused; an earlier one may get through
         self.requests.close(request)
         request.done(code, revision, value)
 

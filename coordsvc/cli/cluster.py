@@ -32,6 +32,9 @@ def status() -> None:
     columns = ("endpoint", "node", "role", "leader", "term", "applied_index", "sessions", "nodes")
     form = "table" if options.output == "text" else options.output
     output.print_rows(form, columns, rows)
+    for row in rows:
+        if row.get("disk_alarm"):
+            options.say(f"{row['endpoint']} refuses what makes the state grow: {row['disk_alarm']}")
     if not any(row.get("role") == "leader" for row in rows):
         raise Failure("there is no leader among these nodes", UNREACHABLE)
 

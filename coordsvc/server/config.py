@@ -69,6 +69,7 @@ class Settings:
     snapshot_every_entries: int
     snapshot_every_bytes: int
     log_entries_kept: int
+    disk_reserve_bytes: int
     lease_reads: bool
     clock_drift_ppm: int
     log_level: str
@@ -239,6 +240,7 @@ class _Reader:
             snapshot_every_entries=self.take(options.SNAPSHOT_EVERY_ENTRIES),
             snapshot_every_bytes=self.take(options.SNAPSHOT_EVERY_BYTES),
             log_entries_kept=self.take(options.LOG_ENTRIES_KEPT),
+            disk_reserve_bytes=self.take(options.DISK_RESERVE_BYTES),
             lease_reads=self.take(options.LEASE_READS),
             clock_drift_ppm=self.take(options.CLOCK_DRIFT_PPM),
             log_level=self.take(options.LOG_LEVEL),

@@ -66,6 +66,16 @@ GAUGES: Final[tuple[tuple[str, str, Number], ...]] = (
         "The revision of the latest snapshot.",
         lambda s: s.replica.raft.snapshot.index,
     ),
+    (
+        "disk_alarm",
+        "Whether this node has too little room on its disk.",
+        lambda s: s.replica.health.room.alarm,
+    ),
+    (
+        "state_diverged",
+        "Whether this node's state is known to be wrong, or it sees members disagree.",
+        lambda s: s.replica.health.differs or s.replica.health.disputed,
+    ),
     ("sessions", "Live sessions.", lambda s: len(s.replica.machine.sessions.by_id)),
     ("watches", "Watches of this node's clients.", lambda s: len(s.replica.watches)),
     ("nodes", "Nodes of the tree.", lambda s: len(s.replica.machine.tree)),

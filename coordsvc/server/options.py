@@ -252,6 +252,12 @@ LOG_ENTRIES_KEPT: Final = Option(
     str(limits.LOG_ENTRIES_KEPT_BEHIND),
     "Entries to keep behind a snapshot, for nodes that are a little behind.",
 )
+DISK_RESERVE_BYTES: Final = Option(
+    "disk-reserve-bytes",
+    _number(limits.MIB, 10**12),
+    str(limits.DISK_RESERVE_BYTES),
+    "With less room than this on any node's disk, nothing that makes the state grow is taken.",
+)
 LEASE_READS: Final = Option(
     "lease-reads",
     _SWITCHED,
@@ -301,6 +307,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     SNAPSHOT_EVERY_ENTRIES,
     SNAPSHOT_EVERY_BYTES,
     LOG_ENTRIES_KEPT,
+    DISK_RESERVE_BYTES,
     LEASE_READS,
     CLOCK_DRIFT_PPM,
     LOG_LEVEL,

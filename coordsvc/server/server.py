@@ -27,6 +27,7 @@ from coordsvc.server.config import Settings
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.peers import PeerLinks
+from coordsvc.server.room import RoomWatch
 from coordsvc.state.queries import Pages
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
@@ -102,6 +103,7 @@ class Server:
             settings.session_timeout_max_ms,
         )
         self.clients = ClientPort(self.hall, self.driver)
+        self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
 
     def client_address_of(self, node: NodeId) -> str:
         """Return where clients reach a member; the empty string if that is not known."""
@@ -129,6 +131,7 @@ class Server:
             "client-address",
         )
         self.driver.schedule()
+        self.room.start()
         # What was loaded lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
@@ -157,6 +160,7 @@ class Server:
         await self.clients.close()
         await asyncio.sleep(0)
         await self.links.close()
+        await self.room.close()
         await self.driver.close()
         self.folder.close()
 
@@ -202,4 +206,5 @@ def _replica_settings(settings: Settings) -> ReplicaSettings:
             entries_kept=settings.log_entries_kept,
         ),
         settings.lease_reads,
+        settings.disk_reserve_bytes,
     )

@@ -25,6 +25,8 @@ def native_status(server: Server) -> Value:
         ["voters", list(raft.membership.voters)],
         ["learners", list(raft.membership.learners)],
         ["stopping", replica.stopping],
+        ["disk_alarm", replica.health.room.refusal],
+        ["state_differs", replica.health.differs],
         ["nodes", len(machine.tree)],
         ["sessions", len(machine.sessions.by_id)],
         ["locks", len(machine.locks.by_path)],

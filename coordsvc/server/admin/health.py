@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from aiohttp import web
 from coordsvc import __version__
 from coordsvc.base.errors import Refused
 from coordsvc.base.vocabulary import ops
+from coordsvc.replica.health import DIFFERS
 from coordsvc.server.local import Local
 from coordsvc.server.server import Server
 
@@ -31,6 +33,7 @@ class Health:
             "leader": self._leader,
             "log": self._log,
             "applied": self._applied,
+            "state": self._state,
             "stopping": self._stopping,
         }
 
@@ -49,7 +52,7 @@ class Health:
 
     async def readyz(self, request: web.Request) -> web.Response:
         """Answer whether clients should be sent here."""
-        return _verdict(request, self._checks)
+        return _verdict(request, self._checks, {"disk": self._disk})
 
     async def health(self, request: web.Request) -> web.Response:
         """Answer as etcd does: by a read that a majority confirms, or with ?serializable here."""
@@ -83,16 +86,31 @@ class Health:
         behind = replica.raft.commit - replica.applied
         return "" if behind <= APPLIED_LAG_MAX else f"{behind} decided entries are to be applied"
 
+    def _state(self) -> str:
+        return DIFFERS if self._server.replica.health.differs else ""
+
+    def _disk(self) -> str:
+        return self._server.replica.health.room.refusal
+
     def _stopping(self) -> str:
         return self._process() or ("stopping" if self._server.replica.stopping else "")
 
 
-def _verdict(request: web.Request, checks: Mapping[str, Callable[[], str]]) -> web.Response:
-    """Run the checks that are not excluded; list them if asked to, or if one fails."""
+def _verdict(
+    request: web.Request,
+    checks: Mapping[str, Callable[[], str]],
+    warnings: Mapping[str, Callable[[], str]] = MappingProxyType({}),
+) -> web.Response:
+    """Run the checks that are not excluded; list them if asked to, or if one fails.
+
+    What `warnings` find is listed too, but is no reason to say no.
+    """
     excluded = request.query.getall("exclude", [])
     faults = {name: check() for name, check in checks.items() if name not in excluded}
     failed = any(faults.values())
     lines = [f"[-]{name} {fault}" if fault else f"[+]{name} ok" for name, fault in faults.items()]
+    cautions = {name: check() for name, check in warnings.items()}
+    lines += [f"[!]{name} {text}" if text else f"[+]{name} ok" for name, text in cautions.items()]
     if not failed and "verbose" not in request.query:
         lines = []
     lines.append("not ok" if failed else "ok")

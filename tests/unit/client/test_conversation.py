@@ -171,6 +171,21 @@ def test_answers_behind_the_word_of_expiry_in_one_frame_are_heard(open_talk):
     ]
 
 
+def test_a_full_disk_refuses_for_good_but_not_what_an_earlier_copy_may_have_done(open_talk):
+    talk = open_talk
+    talk.conversation.requests.mutate(ops.CREATE, (), talk.done)
+    talk.conversation.requests.mutate(ops.CREATE, (), talk.done)
+    talk.sent()
+    talk.say([1, codes.DISK_FULL, 0, "no room"])
+    talk.conversation.end(0)
+    talk.conversation.begin(0)
+    talk.sent()
+    talk.welcome(session=7)
+    talk.sent()
+    talk.say([2, codes.DISK_FULL, 0, "no room"])
+    assert [code for code, _, _ in talk.answers] == [codes.DISK_FULL, codes.OUTCOME_UNKNOWN]
+
+
 def test_a_read_refused_for_an_expired_session_is_asked_again_in_the_next(open_talk):
     talk = open_talk
     talk.conversation.requests.read(ops.GET, ("/a",), talk.done)

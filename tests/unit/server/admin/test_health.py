@@ -19,8 +19,25 @@ async def test_verbose_lists_the_checks(node):
     status, text = await text_of(node, "/readyz?verbose")
     assert status == 200
     assert text.splitlines() == [
-        "[+]leader ok", "[+]log ok", "[+]applied ok", "[+]stopping ok", "ok",
+        "[+]leader ok", "[+]log ok", "[+]applied ok", "[+]state ok", "[+]stopping ok", "[+]disk ok",
+        "ok",
     ]  # fmt: skip
+
+
+async def test_a_full_disk_is_shown_but_reads_and_deletes_still_go_on(node):
+    node.server.replica.measured(0)
+    status, text = await text_of(node, "/readyz?verbose")
+    assert status == 200
+    assert "[!]disk little room is left on the disk of n1" in text
+    node.server.replica.measured(10**12)
+    assert "[+]disk ok" in (await text_of(node, "/readyz?verbose"))[1]
+
+
+async def test_a_node_whose_state_differs_is_not_ready(node):
+    node.server.replica.health.differs = True
+    status, text = await text_of(node, "/readyz")
+    assert status == 503
+    assert "[-]state" in text
 
 
 async def test_a_node_that_stops_is_alive_but_not_ready(node):
