@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.sim.run import Report, Run
+from tests.sim.run import Report, Run, Tuning
 from tests.sim.verdicts import RunFailed
 from tests.sim.world import SECOND
 
@@ -33,17 +33,17 @@ class Result:
     wall_s: float = 0.0
 
 
-def run_seed(seed: int) -> Result:
+def run_seed(seed: int, tuning: Tuning | None = None) -> Result:
     """Run one seed and catch whatever is wrong."""
     began = time.perf_counter()
     run: Run | None = None
     code, why = 0, ""
     try:
-        run = Run(seed)
+        run = Run(seed, tuning)
         run.execute()
     except RunFailed as failure:
         code, why = failure.exit_code, f"{type(failure).__name__}: {failure}"
-    except Exception:  # noqa: BLE001 - the code under test may raise anything
+    except Exception:  # the code under test may raise anything
         code, why = CRASHED, traceback.format_exc(limit=-12)
     report = Report(seed) if run is None else run.finish()
     trace = run.world.trace_text() if run is not None and code else ""

@@ -45,7 +45,9 @@ class SimCluster:
         self._down: set[NodeId] = set()
         for name in self.nodes:
             self._start(name)
-        self.talking = [self.client(name, one) for name, one in zip(self.clients, client_settings, strict=True)]
+        self.talking = [
+            self.client(name, one) for name, one in zip(self.clients, client_settings, strict=True)
+        ]
 
     def client(self, name: str, settings: ClientSettings) -> SimClient:
         """Return a client that begins to connect."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -355,10 +356,8 @@ class SimServer:
         files = self.machine.log
         if self.machine.chance.randrange(2):
             files.stop_at = files.steps + self.machine.chance.randint(1, 6)
-            try:
+            with suppress(PowerLoss, CoordsvcError):
                 self.disk.interrupt()
-            except (PowerLoss, CoordsvcError):
-                pass
 
     def stop(self) -> None:
         """Hand over, say goodbye, finish the log, end: as on SIGTERM."""

@@ -133,7 +133,11 @@ class Observer:
         session, serial = applied.session, applied.serial
         if session:
             self.exactly_once.applied(
-                session, serial, revision=applied.revision, code=applied.code, value=_plain(applied.value)
+                session,
+                serial,
+                revision=applied.revision,
+                code=applied.code,
+                value=_plain(applied.value),
             )
             self.sessions.applied(session, serial, index, applied.code)
         if index <= self.first_applied:

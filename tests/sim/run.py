@@ -10,6 +10,7 @@ from typing import Final
 from unittest import mock
 
 from coordsvc.base import limits
+from coordsvc.base.record import record
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.replica import ReplicaSettings
@@ -39,6 +40,17 @@ WORKLOADS: Final[dict[str, Callable[[History], Workload]]] = {
     "watch": WatchWorkload,
 }
 
+
+@record
+class Tuning:
+    """What is not left to the seed."""
+
+    nodes: int = 0
+    kinds: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    snapshot_every: int = 0
+
+
 LEADER_WITHIN: Final[Micros] = 15 * SECOND
 """After the healing. Bytes that were clogged are still on their way for some seconds."""
 QUIET_WITHIN: Final[Micros] = 30 * SECOND
@@ -67,14 +79,18 @@ class Report:
 class Run:
     """Everything of one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tuning: Tuning | None = None) -> None:
         self.world = World(seed)
+        self._tuning = tuning = tuning or Tuning()
         self.report = Report(seed)
         chance = self._chance = self.world.stream("run")
-        self.report.nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
+        nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
+        self.report.nodes = tuning.nodes or nodes
         election_ms = chance.choice((300, 600, 1_000))
         self._drift_ppm_max = chance.choice((0, 200, 20_000))
-        delays = Delays(usual=chance.choice((300, MS, 5 * MS)), rare_max=chance.choice((5, 50)) * MS)
+        delays = Delays(
+            usual=chance.choice((300, MS, 5 * MS)), rare_max=chance.choice((5, 50)) * MS
+        )
         self.cluster = SimCluster(
             self.world,
             Links(self.world, delays=delays),
@@ -83,13 +99,17 @@ class Run:
             drift_ppm_max=self._drift_ppm_max,
         )
         self.history = History(self.world)
-        self.report.workloads = chance.sample(sorted(WORKLOADS), chance.randint(1, 3))
+        drawn = chance.sample(sorted(WORKLOADS), chance.randint(1, 3))
+        self.report.workloads = list(tuning.workloads) or drawn
         self.workloads = [WORKLOADS[name](self.history) for name in self.report.workloads]
         self.swarm = Swarm(self.world, self.cluster)
+        if tuning.kinds:
+            self.swarm.kinds = list(tuning.kinds)
 
     def _node_settings(self, election_ms: int) -> NodeSettings:
         chance = self._chance
         lease_reads = chance.randrange(4) == 0
+        snapshot_every = chance.choice((20, 60, 200))
         drift_percent = max(1, -(-2 * self._drift_ppm_max // 10_000))
         return NodeSettings(
             tuple(f"n{number}" for number in range(1, self.report.nodes + 1)),
@@ -101,7 +121,7 @@ class Run:
                     lease_drift_percent=drift_percent,
                 ),
                 CompactionSettings(
-                    entries=chance.choice((20, 60, 200)),
+                    entries=self._tuning.snapshot_every or snapshot_every,
                     entries_kept=chance.choice((0, 5, 50)),
                     retry_ms=1_000,
                 ),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import pytest
 
-from coordsvc.base.ids import Index, Millis, NodeId, SessionId
-from coordsvc.base.record import record
+from coordsvc.base.ids import Index
 from coordsvc.raft.leader import Leader
 from coordsvc.raft.messages import HardState
 from coordsvc.raft.ready import Ready
-from coordsvc.replica import replica as replica_module
+from coordsvc.replica import writing
 from coordsvc.replica.codec import encode_hard_state
+from coordsvc.replica.confirming import Confirmations
 from coordsvc.replica.desk import Desk
+from coordsvc.replica.effects import Effects
 from coordsvc.replica.liveness import Liveness
-from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.reads import ReadQueue
-from coordsvc.replica.replica import Replica
+from coordsvc.replica.writing import LogWrites
 from coordsvc.state.locks import Lock, LockTable
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.replies import Replies
@@ -25,6 +26,7 @@ from coordsvc.state.turn import Turn
 from coordsvc.watch.table import WatchTable
 from coordsvc_client.lease import Lease
 from tests.sim.__main__ import run_seed
+from tests.sim.run import Tuning
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 
@@ -32,31 +34,27 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def acknowledged_before_the_sync(patch: pytest.MonkeyPatch) -> None:
-    original = Replica._write
+    original = LogWrites.add
 
-    def write(self: Replica, ready: Ready, promises: list[tuple[NodeId, PeerMessage]]) -> None:
-        original(self, ready, [])
-        self._effects.send += promises
+    def add(self: LogWrites, ready: Ready, effects: Effects) -> int:
+        effects.send += ready.send_after_sync
+        ready.send_after_sync = []
+        return original(self, ready, effects)
 
-    patch.setattr(Replica, "_write", write)
+    patch.setattr(LogWrites, "add", add)
 
 
 def vote_not_kept(patch: pytest.MonkeyPatch) -> None:
     def forgetful(state: HardState) -> bytes:
         return encode_hard_state(HardState(max(0, state.term - 1), None))
 
-    patch.setattr(replica_module, "encode_hard_state", forgetful)
+    patch.setattr(writing, "encode_hard_state", forgetful)
 
 
 def read_without_a_quorum(patch: pytest.MonkeyPatch) -> None:
-    def confirm(
-        self: Replica, asker: NodeId, token: int, lapsed: list[SessionId], now: Millis
-    ) -> None:
-        self._round += 1
-        self._rounds[self._round] = (asker, token, lapsed)
-        self._on_confirmed(self._round, self.raft.commit, now)
-
-    patch.setattr(Replica, "_confirm", confirm)
+    patch.setattr(
+        Confirmations, "_ask", lambda self, asked, now: self._answer(asked, self._raft.commit)
+    )
 
 
 def read_before_the_term_has_committed(patch: pytest.MonkeyPatch) -> None:
@@ -153,28 +151,53 @@ def session_of_a_read_not_named(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ReadQueue, "ask", lambda self, now: (original(self, now)[0], []))
 
 
-@record
-class Planted:
-    """A bug, and within how many seeds it must be found."""
+CRASHES: Final = ("crash machine", "crash", "transfer", "slow disk")
+PARTITIONS: Final = ("partition", "isolate", "one-way", "clog", "flap")
+
+
+class Planted(NamedTuple):
+    """A bug, the conditions under which it is looked for, and how many seeds that may take."""
 
     plant: Plant
-    seeds: int
+    tuning: Tuning = Tuning()
+    seeds: int = 100
 
 
-PLANTED = (
-    Planted(acknowledged_before_the_sync, 100),
-    Planted(vote_not_kept, 100),
-    Planted(read_without_a_quorum, 100),
-    Planted(read_before_the_term_has_committed, 100),
-    Planted(event_dropped, 100),
-    Planted(token_used_again, 100),
-    Planted(answers_not_in_the_snapshot, 100),
-    Planted(old_entry_committed_by_counting, 100),
-    Planted(expired_although_it_pinged, 100),
-    Planted(sent_again_out_of_order, 100),
-    Planted(never_sent_again, 100),
-    Planted(lease_counted_from_the_answer, 100),
-    Planted(session_of_a_read_not_named, 100),
+PLANTED: Final = (
+    Planted(
+        acknowledged_before_the_sync,
+        Tuning(nodes=3, kinds=("crash machine", "slow disk", "isolate")),
+    ),
+    Planted(vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
+    Planted(
+        read_without_a_quorum, Tuning(nodes=3, kinds=PARTITIONS, workloads=("register", "counter"))
+    ),
+    Planted(
+        read_before_the_term_has_committed,
+        Tuning(
+            nodes=3,
+            kinds=("slow disk", "transfer", "crash", "clog"),
+            workloads=("register", "counter"),
+        ),
+    ),
+    Planted(event_dropped),
+    Planted(token_used_again),
+    Planted(
+        answers_not_in_the_snapshot,
+        Tuning(nodes=3, kinds=("reset", "crash", "transfer"), snapshot_every=5),
+    ),
+    Planted(
+        old_entry_committed_by_counting,
+        Tuning(nodes=5, kinds=("crash", "isolate", "slow disk", "partition")),
+    ),
+    Planted(expired_although_it_pinged),
+    Planted(sent_again_out_of_order),
+    Planted(never_sent_again),
+    Planted(lease_counted_from_the_answer),
+    Planted(
+        session_of_a_read_not_named,
+        Tuning(nodes=3, kinds=("reset", "isolate client", "clog", "slow disk")),
+    ),
 )
 
 
@@ -182,7 +205,7 @@ PLANTED = (
 def test_a_planted_bug_is_found(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     planted.plant(monkeypatch)
     for seed in range(1, 1 + planted.seeds):
-        result = run_seed(seed)
+        result = run_seed(seed, planted.tuning)
         if result.exit_code:
             print(f"seed {seed}: {result.why.splitlines()[-1][:160]}")
             return

@@ -130,7 +130,9 @@ class World:
     def trace_hash(self) -> str:
         """Return a digest of all notes and the count of events: equal runs have equal ones."""
         head = f"{self.now} {self.events_run} {self._trace_lines} "
-        return hashlib.blake2b(head.encode() + self._trace_hash.digest(), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            head.encode() + self._trace_hash.digest(), digest_size=16
+        ).hexdigest()
 
     def _pending(self) -> bool:
         while self._heap and self._heap[0][2].callback is None:
