@@ -32,7 +32,7 @@ WRITE_SESSION_MS: Final = 5_000
 _KEY: Final = "coordctl."
 
 
-class Failure(Exception):  # noqa: N818 - it is told, not mended
+class Failure(Exception):
     """The command did not do what it was asked: what to say of it, and its exit code."""
 
     def __init__(self, text: str, exit_code: int) -> None:

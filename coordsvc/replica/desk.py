@@ -9,16 +9,15 @@ writes take effect in order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
+from coordsvc.base import limits
 from coordsvc.base.ids import Serial, SessionId
 from coordsvc.base.vocabulary import codes
 from coordsvc.replica.ports import Client
 from coordsvc.state.results import Applied
 
 Answer: TypeAlias = Callable[[Applied], None]
-
-OUTGOING_BYTES_MAX: Final = 32 * 1024 * 1024  # of one replica's clients, waiting for a leader
 
 
 class Desk:
@@ -30,7 +29,7 @@ class Desk:
         "attached",
         "connected",
         "outgoing",
-        "outgoing_bytes",
+        "pending_bytes",
         "touched",
     )
 
@@ -39,40 +38,39 @@ class Desk:
         self.attached: dict[SessionId, Client] = {}
         self.outgoing: list[bytes] = []
         """Commands to propose or to forward in this turn."""
-        self.outgoing_bytes = 0
+        self.pending_bytes = 0
+        """Of all commands that wait to be seen in the log."""
         self.touched: dict[SessionId, None] = {}
         """Sessions heard from since the leader was last told."""
         self._opening: dict[int, tuple[Client, bytes]] = {}
         self._administered: dict[int, tuple[bytes, Answer]] = {}
 
     def submit(self, client: Client, serial: Serial, command: bytes) -> bool:
-        """Take a command of an attached session; False if there is no room."""
-        if self.outgoing_bytes + len(command) > OUTGOING_BYTES_MAX:
+        """Take a command of an attached session; False if there is no room.
+
+        The bound on what is pending here also bounds what a leader gathers from its followers.
+        """
+        if self.pending_bytes + len(command) > limits.PROPOSALS_BYTES_MAX:
             return False
         client.pending[serial] = command
         self.outgoing.append(command)
-        self.outgoing_bytes += len(command)
+        self.pending_bytes += len(command)
         return True
 
     def open(self, client: Client, tag: int, command: bytes) -> None:
         """Take the command that opens a session; its tag tells the answer apart."""
         self._opening[tag] = (client, command)
-        self._send(command)
+        self.outgoing.append(command)
 
     def administer(self, tag: int, command: bytes, answer: Answer) -> None:
         """Take a command of an operator; its tag tells the answer apart."""
         self._administered[tag] = (command, answer)
-        self._send(command)
-
-    def _send(self, command: bytes) -> None:
         self.outgoing.append(command)
-        self.outgoing_bytes += len(command)
 
     def take_outgoing(self) -> list[bytes]:
         """Return what is to be sent on; it stays pending."""
         commands = self.outgoing
         self.outgoing = []
-        self.outgoing_bytes = 0
         return commands
 
     def take_touched(self) -> list[SessionId]:
@@ -84,16 +82,15 @@ class Desk:
     def resubmit(self) -> None:
         """Queue everything pending again, in order."""
         self.outgoing = []
-        self.outgoing_bytes = 0
         for _client, command in self._opening.values():
-            self._send(command)
+            self.outgoing.append(command)
         for command, _answer in self._administered.values():
-            self._send(command)
+            self.outgoing.append(command)
         for session, client in self.attached.items():
             if client.pending:
                 self.touched[session] = None
                 for command in client.pending.values():
-                    self._send(command)
+                    self.outgoing.append(command)
 
     def attach(self, client: Client, session: SessionId) -> None:
         """Make `client` the one that hears the answers to `session`."""
@@ -101,12 +98,13 @@ class Desk:
         self.attached[session] = client
         self.touched[session] = None
         if old is not None and old is not client:
-            old.pending.clear()
+            self._forget_pending(old)
             old.rejected(codes.SESSION_MOVED, "the session was attached on another connection")
 
     def leave(self, client: Client) -> None:
         """Forget a client whose connection is gone. What it sent may still take effect."""
         self.connected.pop(client, None)
+        self._forget_pending(client)
         if self.attached.get(client.session) is client:
             del self.attached[client.session]
         for tag, (asker, _command) in list(self._opening.items()):
@@ -121,7 +119,9 @@ class Desk:
         session = applied.session
         if session:
             client = self.attached.get(session)
-            if client is not None and client.pending.pop(applied.serial, None) is not None:
+            command = None if client is None else client.pending.pop(applied.serial, None)
+            if client is not None and command is not None:
+                self.pending_bytes -= len(command)
                 client.decided(applied)
             return None
         asked = self._administered.pop(applied.serial, None)
@@ -134,13 +134,17 @@ class Desk:
         """A session is over for ever."""
         client = self.attached.pop(session, None)
         if client is not None:
-            client.pending.clear()
+            self._forget_pending(client)
             client.rejected(codes.SESSION_EXPIRED, "the session has ended")
 
     def send_away(self, code: int, text: str) -> None:
         """Have every client go elsewhere; its session lives on."""
         for client in list(self.connected):
             client.rejected(code, text)
+
+    def _forget_pending(self, client: Client) -> None:
+        self.pending_bytes -= sum(map(len, client.pending.values()))
+        client.pending.clear()
 
     def pending_count(self) -> int:
         """Return how many commands wait for their answer here."""

@@ -69,7 +69,7 @@ class Replica:
         self.desk = Desk()
         self.watches: WatchTable[Client] = WatchTable()
         self.liveness = Liveness()
-        self.reads = ReadQueue()
+        self.reads = ReadQueue(chance.randrange(0, 1 << 48))
         self.encoder = EntryEncoder()
         compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
         self.snapshots = SnapshotTraffic(self.raft, compaction)
@@ -160,7 +160,9 @@ class Replica:
         The client is answered through `decided` when it is applied here, or `refused` at once.
         """
         if not self.desk.submit(client, serial, command):
-            client.refused(serial, codes.OVERLOADED, "too much is waiting for the leader")
+            # Refusing one and taking the next would change their order; a client that comes
+            # back sends all of them again.
+            client.rejected(codes.OVERLOADED, "too much is waiting for the leader")
 
     def administer(self, op: int, arguments: list[Value], answer: Answer) -> None:
         """Carry out an operator's command; `answer` is called when it is applied here."""

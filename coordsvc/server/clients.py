@@ -6,11 +6,15 @@ import asyncio
 from typing import Final, cast
 
 from coordsvc.base import limits
+from coordsvc.base.ids import Millis
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 
 CONNECTIONS_MAX: Final = 20_000
+LOOK_S: Final = 2.0
+PATIENCE_MS: Final = 10_000
+"""How long a connection may take to greet, and to take what is left when it is closed."""
 
 
 class ClientPort:
@@ -20,7 +24,9 @@ class ClientPort:
         self.hall = hall
         self.driver = driver
         self.connections: dict[NativeConversation, ClientSocket] = {}
+        self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
         driver.flush_clients = self.flush
 
     async def listen(self, host: str, port: int) -> None:
@@ -30,10 +36,10 @@ class ClientPort:
             OSError: the address cannot be had.
 
         """
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
+        self._server = await self._loop.create_server(
             lambda: ClientSocket(self), host, port, backlog=1024
         )
+        self._timer = self._loop.call_later(LOOK_S, self._look_after)
 
     def flush(self) -> None:
         """Send what the conversations have gathered: one write per connection and turn."""
@@ -46,8 +52,17 @@ class ClientPort:
             if socket is not None:
                 socket.flush()
 
+    def _look_after(self) -> None:
+        """End connections that neither greet nor let go, so that idle ones cannot fill the port."""
+        before = monotonic_ms() - PATIENCE_MS
+        for socket in list(self.connections.values()):
+            socket.end_if_idle(before)
+        self._timer = self._loop.call_later(LOOK_S, self._look_after)
+
     async def close(self) -> None:
         """Stop accepting, and close every connection."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._server is not None:
             self._server.close()
         self.flush()
@@ -58,7 +73,7 @@ class ClientPort:
 class ClientSocket(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_conversation", "_counters", "_driver", "_port", "_transport")
+    __slots__ = ("_conversation", "_counters", "_driver", "_port", "_since", "_transport")
 
     def __init__(self, port: ClientPort) -> None:
         self._port = port
@@ -66,6 +81,8 @@ class ClientSocket(asyncio.Protocol):
         self._counters: Counters = port.driver.counters
         self._transport: asyncio.Transport | None = None
         self._conversation: NativeConversation | None = None
+        self._since = monotonic_ms()
+        """When it was opened, or its conversation was found to be over."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin a conversation."""
@@ -86,7 +103,10 @@ class ClientSocket(asyncio.Protocol):
         """Hand bytes to the conversation; answers leave at the end of the turn."""
         self._counters.bytes_in += len(data)
         if self._conversation is not None:
-            self._conversation.receive_data(data, monotonic_ms())
+            try:
+                self._conversation.receive_data(data, monotonic_ms())
+            except AssertionError as error:  # the replica itself is in doubt, not the client
+                self._driver.fail(error)
             self._driver.schedule()
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -120,7 +140,16 @@ class ClientSocket(asyncio.Protocol):
         self._counters.bytes_out += len(data)
         transport.write(data)
         if conversation.closed:
+            self._since = monotonic_ms()
             transport.close()
+
+    def end_if_idle(self, before: Millis) -> None:
+        """Cut the connection if it has not greeted, or not let go, since `before`."""
+        conversation, transport = self._conversation, self._transport
+        if conversation is None or transport is None or self._since > before:
+            return
+        if conversation.closed or conversation.waits_for_greeting:
+            transport.abort()
 
     def close(self) -> None:
         """Close when everything is sent."""

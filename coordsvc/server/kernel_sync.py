@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -96,7 +97,10 @@ class KernelSync:
 
     def _on_event(self) -> None:
         os.eventfd_read(self._event)
-        got = self._call(self._get_events, self._context, 1, 1, ctypes.byref(self._outcome), None)
+        arguments = (self._get_events, self._context, 1, 1, ctypes.byref(self._outcome), None)
+        got = self._call(*arguments)
+        while got != 1 and ctypes.get_errno() == errno.EINTR:
+            got = self._call(*arguments)
         result = self._outcome.result if got == 1 else -ctypes.get_errno()
         self._done(-result if result < 0 else 0)
 

@@ -15,7 +15,7 @@ NUMBER_MAX: Final = 2**63 - 1
 """The largest number in a command: what a signed 64-bit reader (ZooKeeper's, ours) can hold."""
 
 
-class MalformedCommand(Exception):  # noqa: N818 - it names what the other side sent
+class MalformedCommand(Exception):
     """A command that cannot be parsed. `code` and `text` are the answer to it."""
 
     def __init__(self, code: int, text: str) -> None:

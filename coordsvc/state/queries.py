@@ -100,12 +100,24 @@ def children(
     if with_data:
         items, stop = _with_data(machine.tree.nodes, listed, start, _bounded(limit))
     else:
-        stop = min(start + _bounded(limit), len(listed))
+        stop = _fitting(listed, start, min(start + _bounded(limit), len(listed)))
         items = [paths.name_of(child) for child in listed[start:stop]]
     if stop == len(listed):
         return codes.OK, (items, 0)
     pages.keep(path, cursor, listed)
     return codes.OK, (items, cursor)
+
+
+def _fitting(listed: list[str], start: int, stop: int) -> int:
+    """Return where a page of paths that may end at `stop` ends for its bytes' sake."""
+    if (stop - start) * limits.PATH_BYTES_MAX <= limits.PAGE_BYTES_MAX:
+        return stop
+    room = limits.PAGE_BYTES_MAX
+    for at in range(start, stop):
+        room -= len(listed[at].encode())
+        if room < 0:
+            return max(at, start + 1)
+    return stop
 
 
 def _with_data(

@@ -21,8 +21,10 @@ from coordsvc.protocols.native.reads import (
     Watch,
     answer,
     read_request,
+    weight_of,
 )
 from coordsvc.replica.codec import command_prefix
+from coordsvc.replica.health import DIFFERS, grows
 from coordsvc.replica.replica import Replica
 from coordsvc.state.commands import validate
 from coordsvc.state.events import Event, LockChange
@@ -69,7 +71,7 @@ class NativeConversation:
 
     __slots__ = (
         "_address", "_congested", "_hall", "_hello", "_outbox", "_prefix", "_reading", "_replica",
-        "_splitter", "_stage", "_waiting", "_waiting_bytes", "pending", "session",
+        "_splitter", "_stage", "_unsent_bytes", "_waiting", "_waiting_bytes", "pending", "session",
     )  # fmt: skip
 
     def __init__(self, hall: Hall, address: str) -> None:
@@ -81,6 +83,7 @@ class NativeConversation:
         self._hello: Hello | None = None
         self._prefix = b""
         self._outbox: list[list[Value]] = []
+        self._unsent_bytes = 0  # of the data in the outbox, roughly
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._reading = 0
@@ -94,6 +97,11 @@ class NativeConversation:
     def closed(self) -> bool:
         """Whether the connection is to be closed once everything is sent."""
         return self._stage == _CLOSED
+
+    @property
+    def waits_for_greeting(self) -> bool:
+        """Whether the client has yet to say who it is."""
+        return self._stage == _GREETING
 
     def receive_data(self, data: bytes, now: Millis) -> None:
         """Take what came from the client."""
@@ -140,6 +148,8 @@ class NativeConversation:
         self._replica.connect(self)
         if self._replica.stopping:
             self.rejected(codes.STOPPING, "this server is stopping")
+        elif self._replica.health.differs:
+            self.rejected(codes.BEHIND, DIFFERS)
         elif hello.session == ops.NO_SESSION:
             self.welcomed(0, b"", 0)
         elif hello.session:
@@ -167,7 +177,7 @@ class NativeConversation:
         if type(serial) is not int or serial < 1:
             raise FrameError("a serial is a number from 1 on")
         if len(self.pending) + self._reading >= limits.REQUESTS_IN_FLIGHT_MAX:
-            self.refused(serial, codes.OVERLOADED, "too many requests are waiting")
+            self._refuse_for_now(op, serial, "too many requests are waiting")
         elif op in ops.MUTATIONS:
             self._hall.requests[op] += 1
             self._mutate(serial, request, body)
@@ -177,6 +187,17 @@ class NativeConversation:
         else:
             self.refused(serial, codes.UNSUPPORTED, f"there is no operation {op}")
 
+    def _refuse_for_now(self, op: int, serial: Serial, text: str) -> None:
+        """Refuse what may be tried again.
+
+        To refuse one mutation and take the next would change their order, so that ends the
+        connection: a client that comes back sends all of them again.
+        """
+        if op in ops.MUTATIONS:
+            self.rejected(codes.OVERLOADED, text)
+        else:
+            self.refused(serial, codes.OVERLOADED, text)
+
     def _mutate(self, serial: Serial, request: list[object], body: bytes) -> None:
         if not self.session:
             self.refused(serial, codes.SESSION_EXPIRED, "a mutation needs a session")
@@ -184,8 +205,11 @@ class NativeConversation:
             self.refused(serial, codes.MALFORMED, "that serial is in use")
         else:
             code, text = validate(request)
+            full = self._replica.health.room.refusal
             if code:
                 self.refused(serial, code, text)
+            elif full and grows(request):
+                self.refused(serial, codes.DISK_FULL, full)
             else:
                 self._replica.submit(self, serial, self._prefix + body)
 
@@ -271,8 +295,11 @@ class NativeConversation:
         self._reading -= 1
         if isinstance(read, Watch):
             self._watch(read)
+            return
+        assert isinstance(read, Read)
+        if self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
+            self.refused(read.serial, codes.OVERLOADED, "too much is waiting to be sent")
         else:
-            assert isinstance(read, Read)
             hall = self._hall
             if read.op == ops.STATUS:
                 code, value = codes.OK, hall.status()
@@ -280,13 +307,15 @@ class NativeConversation:
                 code, value = answer(self._replica.machine, hall.pages, read)
                 if code:
                     hall.count_failure(code)
+            self._unsent_bytes += weight_of(value)
             self._send([read.serial, code, self._replica.applied, value])
 
     def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change."""
-        if self._congested:
+        if self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
             self._cut_watches()
             return
+        self._unsent_bytes += len(event.data or b"")
         self._send(
             [ops.EVENT, watch_id, event.kind, event.path, event.revision, event.stat, event.data]
         )
@@ -367,6 +396,7 @@ class NativeConversation:
         """Return the frames that hold everything gathered since the last call."""
         messages = self._outbox
         self._outbox = []
+        self._unsent_bytes = 0
         frame = encode_frame(messages)
         if len(frame) <= limits.FRAME_BYTES_MAX:
             return frame

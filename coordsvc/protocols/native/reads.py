@@ -12,6 +12,8 @@ from coordsvc.state.machine import StateMachine
 from coordsvc.state.queries import Pages
 from coordsvc_client.wire import codes, ops
 
+_ITEM_BYTES: Final = 1_024  # of an item with data in a listing; a page is bounded as a whole
+
 
 class BadReadError(Exception):
     """A read that has not the shape of its operation."""
@@ -126,3 +128,14 @@ def answer(  # noqa: PLR0911 - one for each question
             return queries.sessions(machine, limit, after_session)
         case _:
             raise AssertionError(f"{read} was let through")
+
+
+def weight_of(value: Value) -> int:
+    """Return how many bytes of data an answer carries, roughly: what counts are large ones."""
+    match value:
+        case [bytes() as data, _]:
+            return len(data)
+        case [[*items], int()]:
+            return sum(len(each) if isinstance(each, str) else _ITEM_BYTES for each in items)
+        case _:
+            return 0

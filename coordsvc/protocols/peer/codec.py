@@ -37,9 +37,19 @@ def decode(body: bytes) -> PeerMessage:
     """
     try:
         kind, *fields = msgpack.unpackb(body, use_list=True)
+        shape = _SHAPES[kind]
+        if tuple(map(type, fields)) != shape:
+            raise ValueError(f"kind {kind} has not the fields {shape}")  # noqa: TRY301
         return _MAKERS[kind](fields)
     except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as error:
         raise RemoteProtocolError(f"not a message between replicas: {error!r}") from error
+
+
+def _all(kind: type, items: list[Raw]) -> list[Raw]:
+    """Return a list of which every item is of one type."""
+    if any(type(item) is not kind for item in items):
+        raise ValueError(f"a list of more than {kind.__name__}")
+    return items
 
 
 def _append(m: raft.AppendRequest, encoder: EntryEncoder) -> list[object]:
@@ -84,6 +94,28 @@ _FIELDS: Final[dict[type, _Fields]] = {
     messages.RebuildRequest: lambda m, _: [18, m.applied],
 }
 
+_SHAPES: Final[dict[int, tuple[type, ...]]] = {
+    1: (int, int, int, int, bytes),
+    2: (int, bool, int, int, int),
+    3: (int, int, int),
+    4: (int, int),
+    5: (int, bool, int, int, bool),
+    6: (int, bool, bool),
+    7: (int,),
+    8: (int, list),
+    9: (int, list, list),
+    10: (int, list),
+    11: (int, int, list),
+    12: (int, list, int, int, bytes),
+    13: (int, int),
+    14: (bool,),
+    15: (int,),
+    16: (int, int),
+    17: (int, int),
+    18: (int,),
+}
+"""The types of the fields of each kind."""
+
 _MAKERS: Final[dict[int, _Maker]] = {
     1: _make_append,
     2: lambda f: raft.AppendReply(*f),
@@ -93,9 +125,9 @@ _MAKERS: Final[dict[int, _Maker]] = {
     6: lambda f: raft.VoteReply(*f),
     7: lambda f: raft.TimeoutNow(*f),
     8: lambda f: raft.SnapshotOffer(f[0], meta_from(f[1])),
-    9: lambda f: messages.Forward(*f),
-    10: lambda f: messages.ReadIndexRequest(*f),
-    11: lambda f: messages.ReadIndexReply(*f),
+    9: lambda f: messages.Forward(f[0], _all(int, f[1]), _all(bytes, f[2])),
+    10: lambda f: messages.ReadIndexRequest(f[0], _all(int, f[1])),
+    11: lambda f: messages.ReadIndexReply(f[0], f[1], _all(int, f[2])),
     12: lambda f: messages.SnapshotChunk(f[0], meta_from(f[1]), *f[2:]),
     13: lambda f: messages.SnapshotAck(*f),
     14: lambda f: messages.DiskAlarm(*f),

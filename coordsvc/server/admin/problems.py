@@ -37,7 +37,7 @@ _STATUS_WORD: Final[Mapping[int, str]] = {
 """The code of what HTTP itself refuses, by status."""
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it that
+class Problem(Exception):
     """An answer that is not what was asked for; becomes problem+json."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes
-from coordsvc.replica import desk as module
 from coordsvc.replica.desk import Desk
 from coordsvc.state.results import Applied
 
@@ -67,13 +67,24 @@ def test_everything_pending_is_sent_again_in_the_order_given(desk, caller):
     assert desk.take_touched() == [7], "the command may prove a lease"
 
 
-def test_what_waits_for_a_leader_is_bounded(desk, caller, monkeypatch):
-    monkeypatch.setattr(module, "OUTGOING_BYTES_MAX", 10)
+def test_what_waits_for_its_answer_is_bounded(desk, caller, monkeypatch):
+    monkeypatch.setattr(limits, "PROPOSALS_BYTES_MAX", 10)
+    desk.attach(caller, 7)
     assert desk.submit(caller, 1, bytes(10))
-    assert not desk.submit(caller, 2, b"x")
-    assert list(caller.pending) == [1]
     desk.take_outgoing()
+    assert not desk.submit(caller, 2, b"x"), "it still waits for the first one's answer"
+    assert list(caller.pending) == [1]
+    desk.decided(outcome(7, 1))
     assert desk.submit(caller, 2, b"x")
+    desk.leave(caller)
+    assert desk.pending_bytes == 0
+
+
+def test_what_a_session_left_pending_makes_room_when_it_ends(desk, caller):
+    desk.attach(caller, 7)
+    desk.submit(caller, 1, b"abc")
+    desk.ended(7)
+    assert (desk.pending_bytes, caller.pending) == (0, {})
 
 
 def test_the_answer_to_an_opening_goes_to_who_asked_for_it(desk):

@@ -134,3 +134,13 @@ def test_everything_can_be_dropped():
     queue.add_behind(reader, 3, "c", index=9, give_up=9)
     assert sorted(read[1] for read in queue.drop_all()) == [1, 2, 3]
     assert not queue.waiting()
+
+
+def test_a_late_answer_to_an_earlier_life_confirms_nothing():
+    before, after = ReadQueue(1_000), ReadQueue(2_000)
+    before.add(Reader(1), 1, "asked before the crash")
+    after.add(Reader(1), 1, "asked since")
+    old, _ = before.ask(0)
+    after.ask(0)
+    after.confirmed(old, 7, lapsed=[], give_up=99)
+    assert after.give_up(99) == [], "nothing waits for the state: nothing was confirmed"

@@ -3,7 +3,7 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
-from coordsvc.replica import desk, messages
+from coordsvc.replica import messages
 from coordsvc.replica import replica as module
 
 
@@ -595,8 +595,11 @@ def test_nobody_can_take_over_from_a_single_replica(make_cluster):
     assert client.answers[1].code == codes.OK
 
 
-def test_too_much_for_one_turn_is_refused(cluster, monkeypatch):
-    monkeypatch.setattr(desk, "OUTGOING_BYTES_MAX", 100)
+def test_a_client_for_whose_writes_there_is_no_room_must_come_back_with_all_of_them(
+    cluster, monkeypatch
+):
     client = cluster.client(cluster.leader)
+    monkeypatch.setattr(limits, "PROPOSALS_BYTES_MAX", 100)
     client.put("/x", bytes(200))
-    assert client.of("refused") == [("refused", 1, codes.OVERLOADED)]
+    assert client.of("refused") == [], "to take the next one would change their order"
+    assert client.of("rejected") == [("rejected", codes.OVERLOADED)]

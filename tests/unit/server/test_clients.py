@@ -18,9 +18,13 @@ class EchoTalk:
     def __init__(self, hall, address):
         self.hall, self.address = hall, address
         self.out, self.closed, self.gone, self.stuck = b"", False, False, []
+        self.waits_for_greeting = True
         self.made.append(self)
 
     def receive_data(self, data, now):
+        if data == b"wrong":
+            raise AssertionError(data)
+        self.waits_for_greeting = False
         self.out += data
         self.closed = data.endswith(b"bye")
         self.hall.dirty.append(self)
@@ -45,6 +49,9 @@ class FakeDriver:
     def __init__(self):
         self.counters = Counters()
         self.flush_clients = None
+
+    def fail(self, error):
+        self.failed = error
 
     def schedule(self):
         asyncio.get_running_loop().call_soon(self.flush_clients)
@@ -106,6 +113,32 @@ async def test_one_write_for_a_turn(port):
     socket.pause_writing()
     socket.resume_writing()
     assert talk.stuck == [True, False]
+    writer.close()
+
+
+async def test_who_does_not_greet_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "PATIENCE_MS", 20)
+    port._look_after()
+    reader, writer = await dial(port)
+    silent, other = await dial(port)
+    writer.write(b"x")
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            assert await silent.read() == b""
+    writer.write(b"y")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(2) == b"xy"
+    writer.close()
+    other.close()
+
+
+async def test_a_broken_invariant_stops_the_server(port):
+    _, writer = await dial(port)
+    writer.write(b"wrong")
+    async with asyncio.timeout(5):
+        while not hasattr(port.driver, "failed"):
+            await asyncio.sleep(0.002)
     writer.close()
 
 

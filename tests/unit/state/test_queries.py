@@ -95,6 +95,19 @@ def test_a_listing_with_data_is_bounded_in_bytes_but_never_empty(cell, pages, mo
     assert cursor == 0
 
 
+def test_a_listing_of_names_is_bounded_in_bytes_but_never_empty(cell, pages, monkeypatch):
+    session = cell.open()
+    for n in range(4):
+        cell.create(session, f"/p/{n}" + "x" * 100, parents=True)
+    monkeypatch.setattr(limits, "PAGE_BYTES_MAX", 250)
+    _, (items, cursor) = page(cell, pages, "/p")
+    assert [item[0] for item in items] == ["0", "1"]
+    monkeypatch.setattr(limits, "PAGE_BYTES_MAX", 10)
+    _, (items, cursor) = page(cell, pages, "/p", 5, items[-1], cursor)
+    assert [item[0] for item in items] == ["2"]
+    assert cursor
+
+
 def test_a_page_full_of_children_that_are_gone_goes_on_to_the_next(cell, pages):
     session = cell.open()
     for n in range(6):

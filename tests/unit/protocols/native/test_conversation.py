@@ -223,6 +223,37 @@ def test_too_many_requests_at_a_time_are_refused(guest, monkeypatch):
     assert [each[1] for each in guest.hear()] == [codes.OK] * 3, "there is room again"
 
 
+def test_too_many_mutations_at_a_time_end_the_connection(guest, monkeypatch):
+    """To refuse one and take the next would change the order of a session's writes."""
+    monkeypatch.setattr(limits, "REQUESTS_IN_FLIGHT_MAX", 2)
+    for name in "abc":
+        guest.put(f"/{name}")
+    assert [ops.GOODBYE, codes.OVERLOADED] in [each[:2] for each in guest.hear()]
+    assert guest.talk.closed
+
+
+def test_answers_that_wait_to_be_sent_are_bounded(guest, monkeypatch):
+    guest.put("/a", bytes(600))
+    guest.hear()
+    monkeypatch.setattr(limits, "OUTBOX_BYTES_MAX", 1_000)
+    for _ in range(4):
+        guest.read(ops.GET, "/a")
+    assert [each[1] for each in guest.hear()] == [codes.OK] * 2 + [codes.OVERLOADED] * 2
+    guest.read(ops.GET, "/a")
+    assert guest.hear()[0][1] == codes.OK, "what was there is sent"
+
+
+def test_events_that_wait_to_be_sent_are_bounded(guest, monkeypatch):
+    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, True)
+    guest.hear()
+    monkeypatch.setattr(limits, "OUTBOX_BYTES_MAX", 1_000)
+    for name in "abcd":
+        guest.put(f"/{name}", bytes(600))
+    heard = guest.hear()
+    assert [each[0] for each in heard if each[0] < 0] == [ops.EVENT, ops.EVENT, ops.WATCH_LOST]
+    assert next(each for each in heard if each[0] == ops.WATCH_LOST)[1] == watch
+
+
 def test_reads_state_their_revision(house, guest):
     guest.put("/a", b"x")
     guest.hear()

@@ -79,6 +79,23 @@ def test_messages_of_a_wrong_shape_are_a_fault_of_the_other_side(kind, fields):
         codec.decode(msgpack.packb([kind, *fields]))
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        [3, "term", 0, 0],
+        [3, 1, 0],
+        [6, 1, 1, 1],
+        [9, 1, [1], ["text"]],
+        [10, 1, ["a"]],
+        [11, 1, 2, [None]],
+        [8, 1, [1, 2, 3, 4]],
+    ],
+)
+def test_a_field_of_a_wrong_type_is_refused(message):
+    with pytest.raises(RemoteProtocolError):
+        codec.decode(msgpack.packb(message))
+
+
 @pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\x63", b"\xc1", b"\x05", b"\x80"])
 def test_what_is_no_message_is_refused(body):
     with pytest.raises(RemoteProtocolError):
