@@ -1,0 +1,172 @@
+"""A cluster that can be hurt in more ways than a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from tests.chaos.machinery import BadDisks, MissingError, Network, SmallDisks
+from tests.integration.cluster import Cluster, free_ports
+
+from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
+
+OPTIONS = ("--snapshot-every-entries", "2000", "--log-entries-kept", "500")
+TOKEN = "a token of the run, for the admin pages"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPlan(NodePlan):
+    """A plan of a node that may be at an address of its own."""
+
+    host: str = HOST
+
+    @property
+    def client_address(self) -> str:
+        """Return where clients reach it."""
+        return f"{self.host}:{self.client_port}"
+
+    @property
+    def http_address(self) -> str:
+        """Return where its HTTP is reached."""
+        return f"{self.host}:{self.http_port}"
+
+    @property
+    def peer_address(self) -> str:
+        """Return where the other nodes reach it."""
+        return f"{self.host}:{self.peer_port}"
+
+
+class PlacedNode(LocalNode):
+    """A node process within a namespace, on a bad disk."""
+
+    def __init__(
+        self, plan: NodePlan, arguments: list[str], prefix: list[str], variables: dict[str, str]
+    ) -> None:
+        super().__init__(plan, [*prefix, sys.executable, "-m", "coordsvc", "serve", *arguments])
+        self._variables = variables
+
+    def start(self) -> None:
+        """Start the process, where it belongs."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("COORDSVC_")}
+        with self.plan.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=clean | self._variables,
+                process_group=0,
+            )
+        self.state = RUNNING
+
+
+class ChaosCluster(Cluster):
+    """Nodes with whatever machinery this machine offers; `notices` says what is missing."""
+
+    def __init__(self, folder: Path, *, nodes: int) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.notices: list[str] = []
+        names = [f"n{i + 1}" for i in range(nodes)]
+        self.network: Network | None = None
+        self.small_disks: SmallDisks | None = None
+        self.bad_disks: BadDisks | None = None
+        with self._noticing():
+            self.network = Network(names)
+        with self._noticing():
+            self.small_disks = SmallDisks(folder / "disks", names)
+        with self._noticing():
+            self.bad_disks = BadDisks(folder, names)
+        self._place(names)
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except MissingError as error:
+            self.notices.append(str(error))
+
+    def _place(self, names: list[str]) -> None:
+        hosts = {} if self.network is None else self.network.addresses
+        ports = iter(free_ports(3 * len(names)))
+        self.plans = [
+            PlacedPlan(
+                name,
+                self.folder / name,
+                next(ports),
+                next(ports),
+                next(ports),
+                hosts.get(name, HOST),
+            )
+            for name in names
+        ]
+        members = ",".join(
+            f"{p.name}={p.peer_address}/{p.client_port}/{p.http_port}" for p in self.plans
+        )
+        token = self.folder / "token"
+        token.write_text(TOKEN)
+        common = ["--members", members, "--cluster", "chaos", "--log-format", "json", *OPTIONS]
+        common += ["--admin-token-file", str(token)]
+        if self.network is not None:
+            common.append("--insecure")
+        self.nodes = {p.name: self._node(p, common) for p in self.plans}
+
+    def _node(self, plan: PlacedPlan, common: list[str]) -> LocalNode:
+        name, disks = plan.name, self.small_disks
+        data = disks.folder_of(name) if disks is not None else plan.folder
+        arguments = [
+            *("--node", name, "--data-dir", str(data)),
+            *("--client-address", plan.client_address),
+            *("--peer-address", plan.peer_address),
+            *("--http-address", plan.http_address),
+            *common,
+        ]
+        prefix = [] if self.network is None else self.network.prefix(name)
+        variables = {} if self.bad_disks is None else self.bad_disks.environment(name)
+        return PlacedNode(plan, arguments, prefix, variables)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where clients reach each node."""
+        return {plan.name: plan.client_address for plan in self.plans}
+
+    def http(self, name: str, path: str, *, method: str = "GET", body: object = None) -> object:
+        """Return the JSON answer of one node; None if it does not answer."""
+        plan = self.nodes[name].plan
+        host, _, port = plan.http_address.rpartition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=2)
+        headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            return json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except BaseException:
+            self._dismantle()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, at)
+        self._dismantle()
+
+    def _dismantle(self) -> None:
+        for part in (self.network, self.small_disks):
+            if part is not None:
+                part.close()

@@ -1,0 +1,234 @@
+"""Faults, each injected and mended again; which of them a cluster can be given."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.chaos.cluster import ChaosCluster
+from tests.chaos.load import Load
+from tests.sim.verdicts import NoProgress, RunFailed
+
+from coordsvc.cli.localcluster import STOPPED
+
+EXIT_FATAL = 70
+NOTICE_S = 5.0
+"""A node whose disk fails must have ended within this time of the next write."""
+LEADER_S = 20.0
+
+
+class NodeDied(RunFailed):
+    """A node ended by itself although nothing was done to it that it may end for."""
+
+    exit_code = 1
+
+
+@dataclass(slots=True)
+class Injured:
+    """One fault that was injected."""
+
+    kind: str
+    victims: str
+    outage_s: float = 0.0
+
+
+class Faults:
+    """Injects faults into a cluster under a load, one after another."""
+
+    def __init__(self, cluster: ChaosCluster, load: Load, chance: random.Random) -> None:
+        self._cluster = cluster
+        self._load = load
+        self._chance = chance
+        self._names = list(cluster.nodes)
+        self.done: list[Injured] = []
+        self._kinds: list[Callable[[], Awaitable[str]]] = [
+            self.kill_leader,
+            self.kill_leader,
+            self.kill_some,
+            self.kill_all,
+            self.pause_leader,
+            self.pause_some,
+            self.stop_leader_in_order,
+            self.rolling_restart,
+            self.hand_over,
+        ]
+        if cluster.network is not None:
+            self._kinds += [self.isolate_leader, self.isolate_one, self.cut_pair, self.cut_one_way]
+        if cluster.small_disks is not None:
+            self._kinds += [self.fill_disk]
+        if cluster.bad_disks is not None:
+            self._kinds += [self.slow_disk, self.fail_disk]
+
+    async def inject(self, kind: str = "") -> Injured:
+        """Inject one fault, by name or by chance; return when it is mended and somebody leads."""
+        if kind:
+            fault = next(fault for fault in self._kinds if fault.__name__ == kind)
+        else:
+            fault = self._chance.choice(self._kinds)
+        began = asyncio.get_running_loop().time()
+        injured = Injured(fault.__name__, "")
+        self.done.append(injured)
+        injured.victims = await fault()
+        await self._leader()
+        await self._live(0.5, 1.5)
+        injured.outage_s = self._load.prober.longest_since(began)
+        return injured
+
+    def look(self) -> None:
+        """Raise if a node has ended by itself."""
+        for name, node in self._cluster.nodes.items():
+            code = node.death()
+            if code is not None:
+                raise NodeDied(f"{name} ended with exit code {code}: {node.last_words()}")
+
+    async def _leader(self) -> str:
+        try:
+            return await self._cluster.wait_leader()
+        except AssertionError as error:
+            self.look()
+            raise NoProgress(str(error)) from None
+
+    async def _live(self, least_s: float, most_s: float) -> None:
+        await self._load.run(self._chance.uniform(least_s, most_s))
+        self.look()
+
+    def _some(self, count: int) -> list[str]:
+        return self._chance.sample(self._names, count)
+
+    def _minority(self) -> list[str]:
+        return self._some(self._chance.randint(1, (len(self._names) - 1) // 2))
+
+    async def _kill(self, names: list[str]) -> str:
+        for name in names:
+            self._cluster.nodes[name]._process.kill()
+        for name in names:
+            await asyncio.to_thread(self._cluster.kill, name)
+        await self._live(0.2, 3)
+        for name in names:
+            self._cluster.restart(name)
+        return ",".join(names)
+
+    # Processes.
+
+    async def kill_leader(self) -> str:
+        return await self._kill([await self._leader()])
+
+    async def kill_some(self) -> str:
+        return await self._kill(self._minority())
+
+    async def kill_all(self) -> str:
+        return await self._kill(self._names)
+
+    async def _pause(self, names: list[str]) -> str:
+        for name in names:
+            self._cluster.pause(name)
+        await self._live(0.5, 5)
+        for name in names:
+            self._cluster.resume(name)
+        return ",".join(names)
+
+    async def pause_leader(self) -> str:
+        return await self._pause([await self._leader()])
+
+    async def pause_some(self) -> str:
+        return await self._pause(self._some(self._chance.randint(1, len(self._names))))
+
+    async def _stop_in_order(self, name: str) -> None:
+        code = await asyncio.to_thread(self._cluster.terminate, name)
+        if code != 0:
+            raise NodeDied(f"{name} ended with {code} when asked to stop")
+        await self._live(0.1, 0.5)
+        self._cluster.restart(name)
+        await self._leader()
+
+    async def stop_leader_in_order(self) -> str:
+        leader = await self._leader()
+        await self._stop_in_order(leader)
+        return leader
+
+    async def rolling_restart(self) -> str:
+        for name in self._some(len(self._names)):
+            await self._stop_in_order(name)
+            await self._live(0.2, 0.5)
+        return "all"
+
+    async def hand_over(self) -> str:
+        leader = await self._leader()
+        target = self._chance.choice([name for name in self._names if name != leader])
+        place = "/v1/cluster/leader"
+        await asyncio.to_thread(
+            lambda: self._cluster.http(leader, place, method="POST", body={"to": target})
+        )
+        return f"{leader}>{target}"
+
+    # The network.
+
+    async def _heal(self, what: str, most_s: float = 5) -> str:
+        assert self._cluster.network is not None
+        try:
+            await self._live(0.5, most_s)
+        finally:
+            self._cluster.network.heal()
+        return what
+
+    async def isolate_leader(self) -> str:
+        leader = await self._leader()
+        self._cluster.network.isolate(leader)
+        return await self._heal(leader)
+
+    async def isolate_one(self) -> str:
+        (name,) = self._some(1)
+        self._cluster.network.isolate(name)
+        return await self._heal(name)
+
+    async def cut_pair(self) -> str:
+        one, other = self._some(2)
+        self._cluster.network.cut(one, other)
+        self._cluster.network.cut(other, one)
+        return await self._heal(f"{one}|{other}")
+
+    async def cut_one_way(self) -> str:
+        one, other = self._some(2)
+        self._cluster.network.cut(one, other)
+        return await self._heal(f"{other}>|{one}")
+
+    # Disks.
+
+    async def fill_disk(self) -> str:
+        (name,) = self._some(1)
+        await asyncio.to_thread(self._cluster.small_disks.fill, name)
+        try:
+            await self._live(1, 5)
+        finally:
+            self._cluster.small_disks.free(name)
+        return name
+
+    async def slow_disk(self) -> str:
+        (name,) = self._some(1)
+        delay_ms = self._chance.choice((20, 100, 400))
+        self._cluster.bad_disks.tell(name, str(delay_ms))
+        try:
+            await self._live(1, 5)
+        finally:
+            self._cluster.bad_disks.tell(name, self._cluster.bad_disks.OK)
+        return f"{name} {delay_ms} ms"
+
+    async def fail_disk(self) -> str:
+        """The node must end by itself, with its own exit code; nothing is acknowledged by it."""
+        (name,) = self._some(1)
+        node = self._cluster.nodes[name]
+        self._cluster.bad_disks.tell(name, self._cluster.bad_disks.FAILING)
+        until = asyncio.get_running_loop().time() + NOTICE_S
+        while node._process.poll() is None:
+            if asyncio.get_running_loop().time() > until:
+                raise NoProgress(f"{name} goes on although its disk fails")
+            await self._load.run(0.05)
+        node.state = STOPPED
+        if node._process.returncode != EXIT_FATAL:
+            raise NodeDied(f"{name}: exit code {node._process.returncode} upon a failed sync")
+        await self._live(0.2, 2)
+        self._cluster.bad_disks.tell(name, self._cluster.bad_disks.OK)
+        self._cluster.restart(name)
+        return name
