@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
+from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.replica.codec import decode_meta, encode_meta
 from coordsvc.replica.effects import ReadSnapshot, StoreChunk
@@ -30,6 +31,8 @@ class Vault:
     def __init__(self, store: SnapshotStore) -> None:
         self._store = store
         self._receiving: SnapshotReceiver | None = None
+        self._sending: dict[NodeId, tuple[SnapshotFile, SnapshotReader]] = {}
+        """Kept open, so that a newer snapshot does not take away what a slow peer is being sent."""
 
     def begin(self, meta: SnapshotMeta) -> SnapshotWriter:
         """Start to write this replica's own snapshot."""
@@ -62,18 +65,25 @@ class Vault:
         """Return (what the file stands for, its size, a piece of it).
 
         Raises:
-            SnapshotGoneError: there is no such snapshot (any more).
+            SnapshotGoneError: there is none, or this peer is not being sent that one.
 
         """
-        file = self._store.latest()
-        if file is None or wanted.index not in {0, file.index}:
-            raise SnapshotGoneError(f"no snapshot at {wanted.index}")
-        reader = self._store.open_file(file)
-        try:
-            piece = reader.read(wanted.offset, limits.SNAPSHOT_CHUNK_BYTES)
-        finally:
-            reader.close()
+        if wanted.index == 0:
+            self._end_sending(wanted.peer)
+            self._sending[wanted.peer] = self.open_latest()
+        sending = self._sending.get(wanted.peer)
+        if sending is None or wanted.index not in {0, sending[0].index}:
+            raise SnapshotGoneError(f"no snapshot at {wanted.index} is on its way")
+        file, reader = sending
+        piece = reader.read(wanted.offset, limits.SNAPSHOT_CHUNK_BYTES)
+        if wanted.offset + len(piece) >= file.size:
+            self._end_sending(wanted.peer)
         return decode_meta(file.extra), file.size, piece
+
+    def _end_sending(self, peer: NodeId) -> None:
+        sending = self._sending.pop(peer, None)
+        if sending is not None:
+            sending[1].close()
 
     def store(self, chunk: StoreChunk) -> StateMachine | None:
         """Append a piece; after the last one return the state restored from the whole.

@@ -131,3 +131,22 @@ def test_a_new_transfer_takes_the_place_of_an_unfinished_one(files):
     receiver.abandon()
     receiver.abandon()
     assert [name for name in theirs.names() if name.endswith(".tmp")] == []
+
+
+def test_newer_snapshots_do_not_take_away_what_a_slow_peer_is_being_sent(files):
+    vault = vault_on(files)
+    take(vault, state(3))
+    meta, total, data = vault.read(ReadSnapshot("b", 0, 0))
+    for revision in (4, 5, 6):
+        take(vault, state(revision))
+    while len(data) < total:
+        again, _, piece = vault.read(ReadSnapshot("b", meta.index, len(data)))
+        assert again == meta
+        data += piece
+    other = vault_on(SimFiles(random.Random(2)))
+    machine = other.store(StoreChunk("a", meta, 0, total, data))
+    assert machine is not None
+    assert machine.revision == 3
+    with pytest.raises(SnapshotGoneError):
+        vault.read(ReadSnapshot("b", meta.index, 0))
+    assert vault.read(ReadSnapshot("b", 0, 0))[0].index == 6
