@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from tests.bench import against, failover, fanout, growth, machine, memory, start, workloads
 from tests.bench.generator import LoadError, LoadGenerator
@@ -103,11 +106,17 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by the way of an exception, so that every process that was started is stopped."""
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Run what the command line asks for; return the exit code."""
     options = parser().parse_args()
     action = SUBJECTS[options.subject][0] if not options.against else against.main
     raise_file_limit()
+    signal.signal(signal.SIGTERM, _end)
     print(describe_machine(), flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="coordsvc-bench-", dir=options.folder) as folder:

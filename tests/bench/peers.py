@@ -82,7 +82,11 @@ class Peer:
         self.leader_address = ""
 
     def __enter__(self) -> Self:
-        self.up()
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
         return self
 
     def __exit__(
