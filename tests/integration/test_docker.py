@@ -146,6 +146,22 @@ def test_the_cluster_outlives_its_leader(nodes):
     assert coordctl("get", "/before") == "kept"
 
 
+def test_a_leader_that_hangs_is_replaced(nodes):
+    hung = leader()
+    run("docker", "pause", container(hung))
+    try:
+        others = ",".join(f"127.0.0.1:218{name[1]}" for name in NODES if name != hung)
+        coordctl("--endpoints", others, "put", "/hung", "written by two")
+    finally:
+        run("docker", "unpause", container(hung))
+    assert compose("exec", "-T", hung, "coordctl", "get", "/hung") == "written by two"
+    # The engine could not ask it meanwhile, and takes it for ill until it has asked again.
+    until = time.monotonic() + 30
+    while inspect(hung, "{{.State.Health.Status}}") != "healthy":
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
 def test_the_data_outlives_the_containers(nodes):
     coordctl("put", "/durable", "yes")
     compose("stop")
