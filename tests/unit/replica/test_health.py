@@ -287,13 +287,32 @@ def test_a_leader_that_differs_hands_over_and_is_rebuilt(cluster):
     assert not client.closed
 
 
-def test_a_leader_that_differs_sends_no_snapshots(cluster):
+def test_a_leader_that_differs_neither_takes_nor_sends_snapshots(make_cluster):
+    cluster = make_cluster(entries=50)
+    follower = cluster.followers[0]
+    cluster.isolate(follower)
+    client = cluster.client(cluster.leader)
     replica = cluster[cluster.leader]
+    fill(cluster, client, 100)
     replica.health.differs = True
+    replica.snapshots.compaction.ask()
+    replica.receive(follower, messages.RebuildRequest(0), cluster.now)
     cluster.sent.clear()
-    request = messages.RebuildRequest(0)
-    replica.receive(cluster.followers[0], request, cluster.now)
-    assert replica.take_effects(cluster.now, 1).read_snapshot == []
+    taken = replica.snapshots.compaction.last
+    assert taken > cluster[follower].raft.last_index
+    cluster.rejoin(follower)
+    cluster.settle()
+    assert replica.snapshots.compaction.last == taken
+    assert not [m for _, _, m in cluster.sent if isinstance(m, messages.SnapshotChunk)]
+
+
+def test_what_was_noted_of_a_wrong_state_is_forgotten_with_it(cluster):
+    leader, victim = cluster.leader, cluster.followers[0]
+    corrupt(cluster, victim)
+    fill(cluster, cluster.client(leader), CHECKPOINT_EVERY)
+    watch_for(cluster, lambda: differing(cluster) == [victim])
+    watch_for(cluster, lambda: not differing(cluster))
+    assert cluster[victim].health.checkpoints.digest_at(CHECKPOINT_EVERY) == 0
 
 
 def test_two_members_that_differ_can_only_be_told_of(make_cluster):
