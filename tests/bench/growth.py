@@ -10,11 +10,12 @@ import argparse
 from collections.abc import Callable, Iterable
 
 from tests.bench.figures import Summary, print_table, thousands
-from tests.bench.generator import Json, LoadGenerator
+from tests.bench.generator import LoadGenerator
 from tests.bench.memory import TREE
 from tests.bench.nodes import Nodes
 from tests.bench.workloads import Loop, fill, fill_keys, run_loop
 
+COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 FLAT = 1.2
 """The dearest step may cost so many times what the cheapest does."""
 WRITE = Loop("write", 64, 1)
@@ -50,24 +51,17 @@ def steps(
     return rows
 
 
-def grow_tree(options: argparse.Namespace) -> list[Row]:
-    """Measure with more and more nodes, over many parents and below one."""
-    top = (1_000, 10_000, 100_000, 1_000_000) if options.large else (1_000, 10_000, 100_000)
-    rows: list[Row] = []
-    for subject, template, loop in (
-        ("nodes", TREE, WRITE),
-        ("children of one parent", WIDE, CHURN),
-    ):
-        with Nodes(options.folder / subject.split()[0]) as nodes, LoadGenerator() as generator:
-            fill_keys(generator, nodes)
-
-            def grow(done: int, count: int, template: str = template) -> Json:
-                return fill(generator, nodes, template, first=done, count=count)
-
-            rows += steps(
-                subject, top, grow, lambda loop=loop: measured(generator, nodes, options, loop)
-            )
-    return rows
+def grow_tree(options: argparse.Namespace, subject: str, template: str, loop: Loop) -> list[Row]:
+    """Measure with more and more nodes at paths made from `template`."""
+    counts = COUNTS if options.large else COUNTS[:-1]
+    with Nodes(options.folder / template.split("/")[1]) as nodes, LoadGenerator() as generator:
+        fill_keys(generator, nodes)
+        return steps(
+            subject,
+            counts,
+            lambda done, count: fill(generator, nodes, template, first=done, count=count),
+            lambda: measured(generator, nodes, options, loop),
+        )
 
 
 def grow_clients(options: argparse.Namespace) -> list[Row]:
@@ -96,7 +90,11 @@ def grow_clients(options: argparse.Namespace) -> list[Row]:
 
 def main(options: argparse.Namespace) -> None:
     """Print the cost of a write at every size, and whether it is flat."""
-    rows = [*grow_tree(options), *grow_clients(options)]
+    rows = [
+        *grow_tree(options, "nodes", TREE, WRITE),
+        *grow_tree(options, "children of one parent", WIDE, CHURN),
+        *grow_clients(options),
+    ]
     cheapest: dict[str, float] = {}
     for subject, _, summary in rows:
         cost = summary.cpu_us["leader"]

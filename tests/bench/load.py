@@ -176,7 +176,9 @@ class Generator:
         await writer.put(path, value, parents=True)
         got = Deliveries()
         close = await got.watch(addresses, path, count, library=bool(job["library"]), writer=writer)
-        last, first, wrote = [], [], []
+        last: list[float] = []
+        first: list[float] = []
+        wrote: list[float] = []
         before = Snap(_pids(job))
         until = time.perf_counter() + float(str(job["measure_s"]))
         rounds = -FANOUT_WARM_UP
@@ -384,7 +386,7 @@ def take_any_transport(wire: Wire, transport: asyncio.BaseTransport) -> None:
 
 async def serve() -> None:
     """Carry out jobs until the input ends."""
-    Wire.connection_made = take_any_transport  # type: ignore[method-assign]
+    Wire.connection_made = take_any_transport  # type: ignore[method-assign,assignment]
     proc.raise_file_limit()
     generator = Generator()
     jobs: dict[str, Callable[[Json], Coroutine[None, None, Json]]] = {

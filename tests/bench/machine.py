@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -33,7 +34,7 @@ class Echo(asyncio.Protocol):
         self.splitter = FrameSplitter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         replies = [encode_frame(decode(body)) for body in self.splitter.split(data)]
@@ -51,9 +52,9 @@ class Caller(asyncio.Protocol):
         self.began: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.began = [time.perf_counter()] * self.outstanding
-        transport.write(self.request * self.outstanding)
+        self.transport.write(self.request * self.outstanding)
 
     def data_received(self, data: bytes) -> None:
         count = len([decode(body) for body in self.splitter.split(data)])

@@ -223,7 +223,7 @@ class Peer:
 
     def _measure(self, answer: Json, per_s: float) -> Measure:
         per_process = cast("list[float]", answer["srv_cpu_s_per_kop"])
-        cpu = {}
+        cpu: dict[str, float] = {}
         for pid, cost in zip(self.pids, per_process, strict=True):
             is_leader = pid == self.leader_pid
             cpu["leader" if is_leader else f"follower {len(cpu) + 1}"] = cost * 1000
