@@ -378,6 +378,27 @@ def test_a_stopping_server_takes_nobody_in(house):
     assert house.guest().hello()[0][:2] == [ops.GOODBYE, codes.STOPPING]
 
 
+def test_a_server_whose_state_differs_takes_nobody_in(house):
+    house.replica.health.differs = True
+    assert house.guest().hello()[0][:2] == [ops.GOODBYE, codes.BEHIND]
+    assert house.guest().hello(session=ops.NO_SESSION)[0][:2] == [ops.GOODBYE, codes.BEHIND]
+
+
+def test_while_a_disk_is_full_only_what_does_not_grow_is_taken(house, guest):
+    guest.put("/a")
+    guest.hear()
+    house.replica.measured(0)
+    refused = guest.put("/b")
+    taken = guest.mutate(ops.DELETE, "/a", -1, False, [])
+    read = guest.read(ops.PING)
+    told = {serial: (code, value) for serial, code, _, value in guest.hear()}
+    assert told[refused] == (codes.DISK_FULL, "little room is left on the disk of a")
+    assert (told[taken][0], told[read][0]) == (codes.OK, codes.OK)
+    house.replica.measured(10**12)
+    again = guest.put("/b")
+    assert [each[:2] for each in guest.hear()] == [[again, codes.OK]]
+
+
 def test_answers_too_large_for_one_frame_come_in_several(guest):
     for name in "abcde":
         guest.put(f"/{name}", bytes(limits.DATA_BYTES_MAX))
