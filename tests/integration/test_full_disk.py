@@ -8,10 +8,10 @@ import subprocess
 import urllib.request
 
 import pytest
-from tests.integration.cluster import Cluster
 
 from coordsvc_client import CoordError, connect
 from coordsvc_client.wire import codes
+from tests.integration.cluster import Cluster
 
 pytestmark = [
     pytest.mark.integration,
