@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from coordsvc.base.record import record
 from tests.sim.world import MS, SECOND, Callback, Micros, World
 
 Direction: TypeAlias = tuple[str, str]
 """From a host to a host."""
+
+
+CLOG_MAX: Final[Micros] = 3 * SECOND
+"""What all that clogs a direction together adds at most: what it delays outlives the healing."""
 
 
 @record
@@ -80,7 +84,8 @@ class Links:
 
     def draw_delay(self, direction: Direction) -> Micros:
         """Return how long something sent now travels."""
-        return self.delays.draw(self.chance_of(direction)) + self._clogs.get(direction, 0)
+        clog = min(self._clogs.get(direction, 0), CLOG_MAX)
+        return self.delays.draw(self.chance_of(direction)) + clog
 
     def cut(self, directions: Iterable[Direction]) -> Fault:
         """Stop all bytes in the given directions, silently."""

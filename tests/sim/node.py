@@ -37,6 +37,8 @@ CLIENT_PORT: Final = 2181
 CHUNK_PAUSE: Final[Micros] = 2 * MS
 HAND_OVER: Final[Micros] = 2 * SECOND
 HAND_OVER_POLL: Final[Micros] = 10 * MS
+SLOWER_MAX: Final[Micros] = 2 * SECOND
+"""What all that slows a disk together adds at most."""
 START_AGAIN: Final[Micros] = SECOND
 """A server that cannot start, for its disk does not let it, tries again after so long."""
 
@@ -72,7 +74,7 @@ class Machine:
         usual = self.chance.randint(100, 2 * MS)
         if self.chance.randrange(100) == 0:
             usual += self.chance.randint(0, 50 * MS)
-        return usual + self.slower
+        return usual + min(self.slower, SLOWER_MAX)
 
     def lose_power(self) -> None:
         """Keep of both folders what a crash keeps."""

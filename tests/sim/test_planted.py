@@ -25,7 +25,8 @@ from coordsvc.state.replies import Replies
 from coordsvc.state.turn import Turn
 from coordsvc.watch.table import WatchTable
 from coordsvc_client.lease import Lease
-from tests.sim.__main__ import run_seed
+from coordsvc_client.requests import RequestQueue
+from tests.sim.__main__ import CRASHED, run_seed
 from tests.sim.run import Tuning
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
@@ -137,13 +138,21 @@ def never_sent_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Desk, "resubmit", lambda self: None)
 
 
-def lease_counted_from_the_answer(patch: pytest.MonkeyPatch) -> None:
-    original = Lease.prove
+def lease_without_a_margin(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Lease, "end", lambda self: self.proved_at + self.timeout_ms * 12 // 10)
 
-    def prove(self: Lease, sent_at: int) -> None:
-        original(self, sent_at + self.timeout_ms // 3)
 
-    patch.setattr(Lease, "prove", prove)
+def lease_counted_from_the_last_copy(patch: pytest.MonkeyPatch) -> None:
+    original = RequestQueue.fill
+
+    def fill(self: RequestQueue, out: list[bytes], revision: int, now: int) -> None:
+        sent = {request.serial: request.sends for request in self._open.values()}
+        original(self, out, revision, now)
+        for request in self._open.values():
+            if request.sends > sent[request.serial]:
+                request.sent_at = now
+
+    patch.setattr(RequestQueue, "fill", fill)
 
 
 def session_of_a_read_not_named(patch: pytest.MonkeyPatch) -> None:
@@ -193,7 +202,12 @@ PLANTED: Final = (
     Planted(expired_although_it_pinged),
     Planted(sent_again_out_of_order),
     Planted(never_sent_again),
-    Planted(lease_counted_from_the_answer),
+    Planted(lease_without_a_margin),
+    Planted(
+        lease_counted_from_the_last_copy,
+        Tuning(nodes=1, kinds=("slow disk", "isolate client", "pause")),
+        seeds=300,
+    ),
     Planted(
         session_of_a_read_not_named,
         Tuning(nodes=3, kinds=("reset", "isolate client", "clog", "slow disk")),
@@ -206,6 +220,7 @@ def test_a_planted_bug_is_found(planted: Planted, monkeypatch: pytest.MonkeyPatc
     planted.plant(monkeypatch)
     for seed in range(1, 1 + planted.seeds):
         result = run_seed(seed, planted.tuning)
+        assert result.exit_code != CRASHED, result.why
         if result.exit_code:
             print(f"seed {seed}: {result.why.splitlines()[-1][:160]}")
             return
