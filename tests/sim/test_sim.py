@@ -11,7 +11,7 @@ import pytest
 
 from tests.sim.__main__ import known_seeds, run_seed
 
-FRESH = range(1, 41)
+FRESH = range(1, 101)
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.sim
