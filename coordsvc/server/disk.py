@@ -59,6 +59,7 @@ class LogWriter:
         self._jobs: list[Job] = []
         self._syncing = 0
         self._started = 0.0
+        self._prepare_from = 0.0  # time.monotonic
         self._broken = False
         self._stop = threading.Event()
         self._idle = asyncio.Event()
@@ -180,19 +181,23 @@ class LogWriter:
             self._written(writes, seconds)
         if self._jobs:
             self._next()
-        elif not self._stop.is_set() and not self._wal.next_is_ready:
+        elif not self._stop.is_set() and self._may_prepare():
             self.busy_since = time.monotonic()
             preparing = self._loop.run_in_executor(self._pool, self._prepare)
             preparing.add_done_callback(self._on_prepared)
         else:
             self._idle.set()
 
+    def _may_prepare(self) -> bool:
+        return not self._wal.next_is_ready and time.monotonic() >= self._prepare_from
+
     def _prepare(self) -> None:
         """Do a piece of preparing the next segment, so that it need not be waited for."""
         try:
             self._wal.prepare_next()
         except DiskFull:
-            self._stop.wait(FULL_PAUSE_S)
+            # The present segment may have room for much: its writes must not wait for more.
+            self._prepare_from = time.monotonic() + FULL_PAUSE_S
 
     def _on_prepared(self, work: asyncio.Future[None]) -> None:
         error = work.exception()

@@ -136,3 +136,15 @@ async def test_stopping_ends_the_wait_for_room(sim, monkeypatch):
     await sim.log.close()
     assert sim.written == 0
     assert isinstance(sim.errors[0], Fatal)
+
+
+async def test_a_full_disk_does_not_delay_what_the_present_segment_has_room_for(sim):
+    sim.files.capacity = sim.files.capacity - sim.files.free_bytes()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for index in range(1, 6):
+        sim.log.put([write(index)])
+        await sim.until(lambda index=index: sim.written == index)
+    assert loop.time() - began < module.FULL_PAUSE_S
+    sim.files.capacity = 2**40
+    await sim.log.close()
