@@ -57,6 +57,10 @@ class Compaction:
         self._asked = False
         self._bytes = 0
 
+    def installed(self, index: Index) -> None:
+        """Another replica's snapshot is in place. One of our own may still be being written."""
+        self.last = max(self.last, index)
+
     def taken(self, index: Index) -> Index:
         """The snapshot is durable; return the index up to which the log may be dropped."""
         self.running = False

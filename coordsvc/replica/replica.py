@@ -283,7 +283,7 @@ class Replica:
         self.machine = machine
         self.health.rebuilt(meta.index)
         self._commit = max(self._commit, meta.index)
-        self.snapshots.compaction.taken(meta.index)
+        self.snapshots.compaction.installed(meta.index)
         # Answers, events and grants may be among what was skipped. Clients that come back, here
         # or elsewhere, ask for all of it.
         self.desk.send_away(codes.BEHIND, "this replica had fallen too far behind")

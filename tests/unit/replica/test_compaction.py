@@ -54,3 +54,13 @@ def test_a_failure_is_tried_again_later(compaction):
     assert compaction.failures == 1
     assert not compaction.is_due(600, 1_049)
     assert compaction.is_due(600, 1_050)
+
+
+def test_a_snapshot_of_another_replica_does_not_end_our_own():
+    compaction = Compaction(CompactionSettings(entries=10), 0)
+    compaction.started()
+    compaction.installed(40)
+    assert compaction.last == 40
+    assert not compaction.is_due(100, 0), "two captures at once would be too many"
+    compaction.taken(16)
+    assert compaction.is_due(100, 0)
