@@ -1,0 +1,97 @@
+"""Commands on their way into the log."""
+
+import pytest
+
+from coordsvc.base import limits
+from coordsvc.replica.desk import Desk
+from coordsvc.replica.effects import Effects
+from coordsvc.replica.messages import Forward
+from coordsvc.replica.proposing import Proposals
+
+
+class Raft:
+    """Writes down what is proposed, and takes it or not."""
+
+    term = 3
+
+    def __init__(self):
+        self.proposed = []
+        self.takes = True
+
+    def propose(self, commands, wall_ms, now):
+        self.proposed.append(list(commands))
+        return self.takes
+
+
+class Stand:
+    def __init__(self):
+        self.raft = Raft()
+        self.desk = Desk()
+        self.writes = []  # only how many there are matters
+        self.proposals = Proposals(self.raft, self.desk, self.writes)
+
+
+@pytest.fixture
+def stand():
+    return Stand()
+
+
+def test_what_the_desk_has_is_proposed_behind_what_was_queued(stand):
+    stand.proposals.queue([b"theirs"])
+    stand.desk.administer(1, b"ours", lambda _applied: None)
+    stand.proposals.propose(0, 0)
+    stand.proposals.propose(0, 0)
+    assert stand.raft.proposed == [[b"theirs", b"ours"]]
+
+
+def test_while_the_log_is_written_proposals_gather(stand):
+    stand.writes.append("one")
+    stand.proposals.queue([b"1"])
+    stand.proposals.propose(0, 0)
+    stand.proposals.queue([b"2"])
+    assert stand.raft.proposed == []
+    stand.writes.clear()
+    stand.proposals.propose(0, 0)
+    assert stand.raft.proposed == [[b"1", b"2"]]
+
+
+def test_very_much_does_not_wait(stand):
+    stand.writes.append("one")
+    stand.proposals.queue([bytes(limits.BATCH_BYTES_MAX)])
+    stand.proposals.propose(0, 0)
+    assert len(stand.raft.proposed) == 1
+    stand.proposals.queue([b"little"])
+    stand.proposals.propose(0, 0)
+    assert len(stand.raft.proposed) == 1, "what was proposed counts no more"
+
+
+def test_what_raft_does_not_take_now_is_proposed_again(stand):
+    stand.raft.takes = False
+    stand.proposals.queue([b"1"])
+    stand.proposals.propose(0, 0)
+    stand.raft.takes = True
+    stand.proposals.propose(0, 0)
+    assert stand.raft.proposed == [[b"1"], [b"1"]]
+
+
+def test_under_a_new_leader_the_queue_is_empty(stand):
+    stand.proposals.queue([b"1"])
+    stand.proposals.clear()
+    stand.proposals.propose(0, 0)
+    assert stand.raft.proposed == []
+
+
+def test_signs_of_life_are_forwarded_without_commands_and_once_with_many(stand):
+    effects = Effects()
+    stand.desk.touched = {7: None}
+    stand.proposals.forward("b", effects)
+    stand.desk.touched = {8: None}
+    large = bytes(limits.BATCH_BYTES_MAX)
+    for tag in (1, 2):
+        stand.desk.administer(tag, large, lambda _applied: None)
+    stand.proposals.forward("b", effects)
+    assert effects.send == [
+        ("b", Forward(3, [7], [])),
+        ("b", Forward(3, [8], [large])),
+        ("b", Forward(3, [], [large])),
+    ]
