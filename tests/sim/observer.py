@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from coordsvc.base.ids import Index, NodeId, SessionId
+from coordsvc.base.ids import Index, NodeId, SessionId, Term
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import Entry, SnapshotMeta
@@ -21,6 +21,7 @@ from tests.sim.checkers.raft import RaftChecker
 from tests.sim.checkers.revisions import SeenChecker
 from tests.sim.checkers.sessions import SessionChecker
 from tests.sim.checkers.watches import WatchChecker
+from tests.sim.verdicts import WrongResult
 from tests.sim.world import MS, World
 
 
@@ -58,6 +59,7 @@ class Observer:
         """The newest entry that any replica has applied."""
         self._world = world
         self._claims = _Claims()
+        self._commit_of: dict[NodeId, tuple[Term, Index]] = {}
         self._reported: dict[NodeId, int] = {}
         self._terms_led: set[int] = set()
 
@@ -84,9 +86,18 @@ class Observer:
         if replica.raft.role is Role.LEADER:
             term = replica.raft.term
             self.raft.leads(node, term)
+            self._check_commit(node, replica)
             if term not in self._terms_led:
                 self._terms_led.add(term)
                 self.elections += 1
+
+    def _check_commit(self, node: NodeId, replica: Replica) -> None:
+        """A leader commits by counting only what is of its own term (thesis 3.6.2)."""
+        raft = replica.raft
+        led, before = self._commit_of.get(node, (0, 0))
+        self._commit_of[node] = (raft.term, raft.commit)
+        if led == raft.term and raft.commit > before and raft.term_at(raft.commit) != raft.term:
+            raise WrongResult(f"{node} commits {raft.commit}, of an older term, in {raft.term}")
 
     def _appended(self, node: NodeId, replica: Replica, effects: Effects) -> None:
         """Report what has come into the log in this turn and was not reported yet."""

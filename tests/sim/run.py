@@ -109,7 +109,7 @@ class Run:
     def _node_settings(self, election_ms: int) -> NodeSettings:
         chance = self._chance
         lease_reads = chance.randrange(4) == 0
-        snapshot_every = chance.choice((20, 60, 200))
+        snapshot_every = chance.choice((5, 20, 60, 200))
         drift_percent = max(1, -(-2 * self._drift_ppm_max // 10_000))
         return NodeSettings(
             tuple(f"n{number}" for number in range(1, self.report.nodes + 1)),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.__main__ import known_seeds, run_seed
+from tests.sim.run import Tuning
 
 FRESH = range(1, 101)
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,12 @@ def test_a_seed_that_found_a_bug_finds_it_no_more(seed: int) -> None:
 @pytest.mark.parametrize("seed", FRESH)
 def test_a_seed_finds_nothing(seed: int) -> None:
     result = run_seed(seed)
+    assert not result.exit_code, f"{result.trace[-4000:]}\n{result.why}"
+
+
+def test_a_snapshot_installed_while_another_is_written_ends_neither() -> None:
+    kinds = ("stop", "crash machine", "flap", "crash machine")
+    result = run_seed(50156, Tuning(nodes=5, kinds=kinds, snapshot_every=3))
     assert not result.exit_code, f"{result.trace[-4000:]}\n{result.why}"
 
 
