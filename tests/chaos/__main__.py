@@ -51,7 +51,10 @@ async def hurt(cluster: ChaosCluster, options: argparse.Namespace) -> None:
         try:
             while asyncio.get_running_loop().time() < until:
                 injured = await faults.inject(options.only)
-                print(f"  {injured.kind:<22}{injured.victims:<12}{injured.outage_s:6.2f} s", flush=True)
+                print(
+                    f"  {injured.kind:<22}{injured.victims:<12}{injured.outage_s:6.2f} s",
+                    flush=True,
+                )
         finally:
             summary(faults.done)
         faults.look()

@@ -161,7 +161,10 @@ class ChaosCluster(Cluster):
             raise
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, at)
         self._dismantle()

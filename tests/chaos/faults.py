@@ -16,7 +16,10 @@ from coordsvc.cli.localcluster import STOPPED
 EXIT_FATAL = 70
 NOTICE_S = 5.0
 """A node whose disk fails must have ended within this time of the next write."""
-LEADER_S = 20.0
+SWELL_MIB = 20
+"""More than one segment of the log."""
+LITTLE_MIB = 48
+"""Less than a node keeps in reserve, enough for the next segments."""
 
 
 class NodeDied(RunFailed):
@@ -57,7 +60,7 @@ class Faults:
         if cluster.network is not None:
             self._kinds += [self.isolate_leader, self.isolate_one, self.cut_pair, self.cut_one_way]
         if cluster.small_disks is not None:
-            self._kinds += [self.fill_disk]
+            self._kinds += [self.fill_disk, self.leave_little_room, self.fill_all_disks]
         if cluster.bad_disks is not None:
             self._kinds += [self.slow_disk, self.fail_disk]
 
@@ -196,14 +199,33 @@ class Faults:
 
     # Disks.
 
-    async def fill_disk(self) -> str:
-        (name,) = self._some(1)
-        await asyncio.to_thread(self._cluster.small_disks.fill, name)
+    async def _fill(self, names: list[str], *, leave_mib: int) -> str:
+        disks = self._cluster.small_disks
+        for name in names:
+            await asyncio.to_thread(lambda name=name: disks.fill(name, leave_mib=leave_mib))
+        swelling = asyncio.create_task(self._load.swell(SWELL_MIB))
         try:
-            await self._live(1, 5)
+            await self._live(2, 5)
+            if leave_mib or len(names) < len(self._names) / 2:
+                await self._load.delete_on_full_disks()
         finally:
-            self._cluster.small_disks.free(name)
-        return name
+            for name in names:
+                disks.free(name)
+        await self._load.until_room()
+        await swelling
+        return ",".join(names)
+
+    async def fill_disk(self) -> str:
+        """To the brim: the others go on."""
+        return await self._fill(self._minority(), leave_mib=0)
+
+    async def leave_little_room(self) -> str:
+        """Less than the nodes keep in reserve: deletes go through."""
+        return await self._fill(self._names, leave_mib=LITTLE_MIB)
+
+    async def fill_all_disks(self) -> str:
+        """To the brim: everything may have to wait until there is room."""
+        return await self._fill(self._names, leave_mib=0)
 
     async def slow_disk(self) -> str:
         (name,) = self._some(1)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from coordsvc.base.vocabulary import ops
-from coordsvc_client import Client, CoordError, connect
+from coordsvc_client import Client, CoordError, NoNode, connect
 from coordsvc_client.blocking import BlockingError, Connection
 from tests.chaos.users import (
     Counters,
@@ -27,6 +27,8 @@ from tests.sim.verdicts import NoProgress, WrongResult
 SETTLE_S = 30.0
 """After the last fault the nodes must be equal within this time."""
 STATUS_S = 1.0
+DELETE_S = 5.0
+ROOM_S = 10.0
 
 
 class Load:
@@ -130,6 +132,47 @@ class Load:
             await asyncio.sleep(min(left, 0.1))
         self.look()
 
+    async def delete_on_full_disks(self) -> None:
+        """Make room, as everybody may on full disks.
+
+        Raises:
+            NoProgress: it is refused, or does not come about.
+
+        """
+        assert self._reader is not None
+        path = f"{self.scene.root}/bulk-0"
+        try:
+            await self._reader.delete(path, timeout=DELETE_S)
+        except NoNode:
+            return
+        except CoordError as error:
+            raise NoProgress(f"a delete does not go through on full disks: {error}") from error
+
+    async def until_room(self) -> None:
+        """Wait until no node refuses growth any more.
+
+        Raises:
+            NoProgress: the alarm does not clear by itself.
+
+        """
+        assert self._reader is not None
+        try:
+            async with asyncio.timeout(ROOM_S):
+                while True:
+                    with contextlib.suppress(CoordError):
+                        await self._reader.put(f"{self.scene.root}/room", b"")
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise NoProgress(f"{ROOM_S} s after there was room again growth is refused") from None
+
+    async def swell(self, mib: int) -> None:
+        """Write so much that the logs need new segments; waits as long as that takes."""
+        assert self._reader is not None
+        for number in range(4 * mib):
+            with contextlib.suppress(CoordError):
+                await self._reader.put(f"{self.scene.root}/bulk-{number % 8}", bytes(256 * 1024))
+
     async def finish(self) -> list[str]:
         """End the users and judge; all nodes run. Return lines of a report.
 
@@ -191,11 +234,3 @@ async def equal_nodes(addresses: dict[str, str]) -> str:
             return f"nodes: {len(views)} equal at revision {applied.pop()}"
         await asyncio.sleep(0.05)
     raise NoProgress(f"the nodes do not come together: {views}")
-
-
-async def retried(client: Client, path: str, data: bytes) -> None:
-    """Write until it is acknowledged."""
-    while True:
-        with contextlib.suppress(CoordError):
-            await client.put(path, data)
-            return

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-DISK_MIB = 96
-"""Room for the segments of a log at their largest, with spare and snapshots."""
+DISK_MIB = 256
+"""Room for the log, snapshots, and what a node keeps in reserve."""
 SHIM = Path(__file__).with_name("shim.c")
 
 
@@ -70,7 +70,9 @@ class Network:
         for name, space in self._spaces.items():
             outside = f"{self._tag}{name}o"
             run("ip", "netns", "add", space)
-            run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
+            run(
+                "ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space
+            )
             run("ip", "link", "set", outside, "master", bridge, "up")
             self._inside(name, "ip", "addr", "add", f"{self.addresses[name]}/24", "dev", "eth0")
             self._inside(name, "ip", "link", "set", "eth0", "up")
@@ -83,7 +85,9 @@ class Network:
 
     def cut(self, receiver: str, sender: str) -> None:
         """Drop what `sender` sends to `receiver`."""
-        self._inside(receiver, "iptables", "-A", "INPUT", "-s", self.addresses[sender], "-j", "DROP")
+        self._inside(
+            receiver, "iptables", "-A", "INPUT", "-s", self.addresses[sender], "-j", "DROP"
+        )
 
     def isolate(self, name: str) -> None:
         """Cut a node off from all other nodes; clients still reach it."""
@@ -136,8 +140,14 @@ class SmallDisks:
         """Return where a node's data folder is: on its disk, beside what fills it."""
         return self._places[name] / name
 
-    def fill(self, name: str) -> None:
-        """Take all the room there is."""
+    def fill(self, name: str, *, leave_mib: int) -> None:
+        """Take all the room there is, but for so much."""
+        self._take_all(name)
+        if leave_mib:
+            filler = self._places[name] / "filler"
+            os.truncate(filler, max(0, filler.stat().st_size - (leave_mib << 20)))
+
+    def _take_all(self, name: str) -> None:
         with (self._places[name] / "filler").open("wb", buffering=0) as filler:
             for size in (1 << 20, 1 << 12):
                 with contextlib.suppress(OSError):

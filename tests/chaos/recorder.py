@@ -31,9 +31,7 @@ class Recorder:
         self.clock = WallClock()
         self.history = History(self.clock)
 
-    async def ask(
-        self, client: Client, name: str, op: int, args: tuple[Value, ...]
-    ) -> Operation:
+    async def ask(self, client: Client, name: str, op: int, args: tuple[Value, ...]) -> Operation:
         """Ask the cluster; return the operation with its answer. Cancelled, it stays open."""
         operation = self.history.invoke(name, op, args)
         try:

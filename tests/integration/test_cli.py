@@ -136,7 +136,9 @@ def test_each_failure_has_its_exit_code(ctl, code, command):
 
 
 def test_a_command_runs_under_a_lock_and_gives_its_exit_code(ctl):
-    out = ctl("lock", "job", "--", "sh", "-c", "echo $COORDSVC_LOCK $COORDSVC_FENCE; exit 9", code=9)
+    out = ctl(
+        "lock", "job", "--", "sh", "-c", "echo $COORDSVC_LOCK $COORDSVC_FENCE; exit 9", code=9
+    )
     path, token = out.split()
     assert path == "/locks/job"
     again = ctl("lock", "job", "--", "sh", "-c", "echo $COORDSVC_FENCE")
@@ -312,6 +314,9 @@ def test_a_backup_becomes_a_new_cluster(ctl, tmp_path):
 
 def _listens(ctl):
     done = subprocess.run(
-        ctl.command("--timeout", "1", "leader"), env=ctl.environment, capture_output=True, check=False
+        ctl.command("--timeout", "1", "leader"),
+        env=ctl.environment,
+        capture_output=True,
+        check=False,
     )
     return done.returncode == 0

@@ -131,9 +131,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("greeted", [True, False], ids=["greeted", "not greeted"])
-def test_a_broken_frame_ends_its_connection_with_a_reason_and_nothing_else(
-    leader, broken, greeted
-):
+def test_a_broken_frame_ends_its_connection_with_a_reason_and_nothing_else(leader, broken, greeted):
     with Raw(leader) as other, Raw(leader) as raw:
         other.hello()
         if greeted:
