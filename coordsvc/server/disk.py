@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeAlias, TypeVar
+from functools import partial
+from typing import Final, TypeAlias
 
 from coordsvc.base.errors import CoordsvcError, DiskFailed, DiskFull, Fatal
 from coordsvc.replica.effects import LogReset, Write
 from coordsvc.server.kernel_sync import KernelSync
 from coordsvc.storage.wal import WriteAheadLog
 
-J = TypeVar("J")
 Job: TypeAlias = Write | LogReset | int
 """An int: drop the log before this index."""
 
@@ -113,7 +113,12 @@ class LogWriter:
             self._append(job)
         self._syncing = len(jobs)
         self._started = time.perf_counter()
-        if not kernel.start(self._wal.write()):
+        try:
+            descriptor = self._wal.write()
+        except DiskFull:  # where files are copied on write, room may lack anywhere
+            self._hand_over([], len(jobs))
+            return True
+        if not kernel.start(descriptor):
             raise DiskFailed("the kernel takes no more requests to sync the log")
         return True
 
@@ -127,23 +132,26 @@ class LogWriter:
 
     # By the thread.
 
-    def _hand_over(self, jobs: list[Job]) -> None:
-        work = self._loop.run_in_executor(self._pool, self._carry_out, jobs)
+    def _hand_over(self, jobs: list[Job], appended: int = 0) -> None:
+        work = self._loop.run_in_executor(self._pool, self._carry_out, jobs, appended)
         work.add_done_callback(self._on_carried_out)
 
-    def _carry_out(self, jobs: list[Job]) -> tuple[int, float]:
-        """Do everything in `jobs`, with one sync; return (writes, seconds of the sync)."""
-        writes = 0
+    def _carry_out(self, jobs: list[Job], appended: int) -> tuple[int, float]:
+        """Do everything in `jobs`, with one sync; return (writes, seconds of the sync).
+
+        So many writes are appended already, and wait for the sync only.
+        """
+        writes = appended
         for job in jobs:
             if isinstance(job, Write):
-                self._until_there_is_room(job, self._append)
+                self._until_there_is_room(partial(self._append, job))
                 writes += 1
             elif isinstance(job, LogReset):
-                self._until_there_is_room(job, self._reset)
+                self._until_there_is_room(partial(self._wal.reset, job.index))
             else:
                 self._wal.drop_before(job)
         started = time.perf_counter()
-        self._wal.sync()
+        self._until_there_is_room(self._wal.sync)
         return writes, time.perf_counter() - started
 
     def _on_carried_out(self, work: asyncio.Future[tuple[int, float]]) -> None:
@@ -159,14 +167,11 @@ class LogWriter:
         if write.payload:
             self._wal.append(write.first, write.last, write.payload)
 
-    def _reset(self, reset: LogReset) -> None:
-        self._wal.reset(reset.index)
-
-    def _until_there_is_room(self, job: J, do: Callable[[J], None]) -> None:
+    def _until_there_is_room(self, do: Callable[[], None]) -> None:
         """A full disk harms nothing that is durable: wait for room and go on."""
         while True:
             try:
-                do(job)
+                do()
             except DiskFull:
                 if self._stop.wait(FULL_PAUSE_S):
                     raise Fatal("stopped while the disk was full") from None

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from coordsvc.base.errors import CoordsvcError, Fatal
+from coordsvc.base.errors import CoordsvcError, DiskFull, Fatal
 from coordsvc.replica.effects import LogReset, Write
 from coordsvc.server import disk as module
 from coordsvc.server.disk import LogWriter
@@ -126,6 +126,28 @@ async def test_a_full_disk_is_waited_out(sim, monkeypatch):
     sim.files.capacity = 2**40
     await sim.until(lambda: sim.written == 8)
     await sim.log.close()
+
+
+async def test_room_that_lacks_in_the_middle_of_a_segment_is_waited_for_too(
+    real, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "FULL_PAUSE_S", 0.005)
+    lacking = [True] * 5
+    write_at = type(real.wal._active._file).write_at
+
+    def write_at_if_there_is_room(file, offset, data):
+        if lacking and bytes(data[:3]) == b"rec":
+            lacking.pop()
+            raise DiskFull("copied on write")
+        write_at(file, offset, data)
+
+    monkeypatch.setattr(type(real.wal._active._file), "write_at", write_at_if_there_is_room)
+    real.log.put([write(1), write(2)])
+    real.log.put([write(3)])
+    await real.until(lambda: real.written == 3)
+    assert lacking == []
+    assert real.errors == []
+    assert [first for first, _, _ in records(OsFiles(tmp_path)).records] == [1, 2, 3]
 
 
 async def test_stopping_ends_the_wait_for_room(sim, monkeypatch):
