@@ -37,6 +37,14 @@ def test_status_shows_each_node_even_one_that_is_down(ctl, server, monkeypatch):
     assert "leader" in ctl("status").stdout
 
 
+def test_status_says_that_a_disk_is_full(ctl, server):
+    alarm = "little room is left on the disk of n2"
+    server.answers[ops.STATUS] = (codes.OK, [["role", "leader"], ["disk_alarm", alarm]])
+    assert alarm in ctl("status").stderr
+    server.answers[ops.STATUS] = (codes.OK, [["role", "leader"], ["disk_alarm", ""]])
+    assert ctl("status").stderr == ""
+
+
 def test_status_without_a_leader_is_exit_code_5(ctl, server):
     server.answers[ops.STATUS] = (codes.OK, [["node", "n1"], ["role", "follower"]])
     assert ctl("status").exit_code == 5

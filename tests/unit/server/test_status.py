@@ -13,3 +13,6 @@ async def test_it_tells_where_it_stands(node):
     assert told["applied_index"] == told["commit_index"] == node.machine.revision
     assert (told["sessions"], told["locks"], told["nodes"]) == (1, 1, 2)
     assert told["digest"] == node.machine.digest
+    assert (told["disk_alarm"], told["state_differs"]) == ("", False)
+    node.server.replica.measured(0)
+    assert "n1" in dict(native_status(node.server))["disk_alarm"]
