@@ -15,6 +15,7 @@ import msgpack
 
 from coordsvc.base.ids import Index, Millis
 from coordsvc.base.values import Value
+from coordsvc.state.events import Event
 from coordsvc.state.results import Applied
 from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
 
@@ -58,18 +59,16 @@ class Digest:
         gathered = self._gathered
         gathered += (index, time_ms, applied.code)
         for event in applied.events:
-            stat, data = event.stat, event.data
-            gathered += (
-                event.kind,
-                event.path,
-                stat[STAT_VERSION],
-                stat[STAT_CVERSION],
-                stat[STAT_OWNER],
-                data if data is None or len(data) <= DATA_BYTES_MAX else crc32(data),
-            )
+            gathered += _numbers_of(event)
         if applied.lock_changes or not applied.events:
             self._take_the_rest(applied)
         if len(gathered) > GATHERED_MAX:
+            self._fold()
+
+    def take_change(self, index: Index, time_ms: Millis, event: Event) -> None:
+        """Take in an entry that succeeded and caused this one event."""
+        self._gathered += (index, time_ms, 0, *_numbers_of(event))
+        if len(self._gathered) > GATHERED_MAX:
             self._fold()
 
     def _take_the_rest(self, applied: Applied) -> None:
@@ -80,3 +79,15 @@ class Digest:
         self._gathered.append(
             (applied.session, applied.value, changes, applied.ended, applied.opened)
         )
+
+
+def _numbers_of(event: Event) -> tuple[Value, ...]:
+    stat, data = event.stat, event.data
+    return (
+        event.kind,
+        event.path,
+        stat[STAT_VERSION],
+        stat[STAT_CVERSION],
+        stat[STAT_OWNER],
+        data if data is None or len(data) <= DATA_BYTES_MAX else crc32(data),
+    )

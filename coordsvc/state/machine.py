@@ -24,11 +24,13 @@ from coordsvc.state.commands import (
     decode_entry,
     parse,
     parse_serials,
+    plain_set,
 )
 from coordsvc.state.digest import Digest
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.history import History
 from coordsvc.state.locks import LockTable
+from coordsvc.state.quick import set_plainly
 from coordsvc.state.results import Applied
 from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import Tree
@@ -84,7 +86,8 @@ class StateMachine:
         self._advance(index, stamp_ms)
         try:
             session_id, request = decode_entry(data)
-            serial, floor = parse_serials(request)
+            plain = plain_set(request)
+            serial, floor = parse_serials(request) if plain is None else plain[:2]
         except MalformedCommand as fault:
             return self._finish(Applied(0, 0, fault.code, index, fault.text))
         if session_id == 0:
@@ -101,6 +104,13 @@ class StateMachine:
         if not replies.make_room(floor):
             text = f"{limits.REPLIES_PER_SESSION_MAX} answers are remembered already"
             return self._finish(Applied(session_id, serial, codes.TOO_MANY, index, text))
+        if plain is not None:
+            event = set_plainly(self.tree, plain[2], plain[3], index, self.time_ms)
+            if event is not None:
+                replies.remember((serial, codes.OK, index, event.stat))
+                self.history.append(event)
+                self._digest.take_change(index, self.time_ms, event)
+                return Applied(session_id, serial, codes.OK, index, event.stat, [event])
         turn = Turn(index, self.time_ms, session_id)
         code, value = self._perform(turn, request)
         replies.remember((serial, code, index, value))

@@ -82,6 +82,11 @@ class Tree:
         event = self._insert(turn, path, node)
         return codes.OK, (path, event.stat)
 
+    @property
+    def is_observed(self) -> bool:
+        """Whether a snapshot or a transaction must see each node before it changes."""
+        return self.sweep is not None or self._journal is not None
+
     def set_data(
         self, turn: Turn, path: str, data: bytes | None, version: int = ANY_VERSION
     ) -> Outcome:
@@ -91,7 +96,7 @@ class Tree:
             return self.absence_of(path)
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
-        if self.sweep is not None or self._journal is not None:
+        if self.is_observed:
             self._before_change(path, node)
         node.data = data
         node.version += 1
