@@ -169,7 +169,7 @@ class Planted(NamedTuple):
 
     plant: Plant
     tuning: Tuning = Tuning()
-    seeds: int = 100
+    seeds: int = 400
 
 
 PLANTED: Final = (
