@@ -8,16 +8,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
 from tests.chaos.machinery import BadDisks, MissingError, Network, SmallDisks
 from tests.integration.cluster import Cluster, free_ports
-
-from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
 
 OPTIONS = ("--snapshot-every-entries", "2000", "--log-entries-kept", "500")
 TOKEN = "a token of the run, for the admin pages"

@@ -7,11 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from coordsvc.cli.localcluster import STOPPED
 from tests.chaos.cluster import ChaosCluster
 from tests.chaos.load import Load
 from tests.sim.verdicts import NoProgress, RunFailed
-
-from coordsvc.cli.localcluster import STOPPED
 
 EXIT_FATAL = 70
 NOTICE_S = 5.0

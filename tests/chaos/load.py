@@ -78,6 +78,7 @@ class Load:
             for habit, _ in self.habits:
                 await habit.prepare(reader)
             await self._start_watchers()
+            await self._start_readers()
             for habit, count in self.habits:
                 for number in range(count):
                     name = f"{type(habit).__name__.lower()}-{number}"
@@ -105,6 +106,13 @@ class Load:
             self._watching.append(asyncio.create_task(watcher.live(client, name), name=name))
             await asyncio.wait_for(watcher.ready.wait(), 10)
             self.tree.watchers.append(watcher)
+
+    async def _start_readers(self) -> None:
+        for node in self.addresses:
+            name = f"reader-{node}"
+            client = await self._connect(name, spread=True, first=node)
+            task = asyncio.create_task(self.registers.read(client, name), name=name)
+            self._users.append(task)
 
     async def _connect(self, name: str, *, spread: bool = False, first: str = "") -> Client:
         where = sorted(self.addresses, key=lambda node: node != first)

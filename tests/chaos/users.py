@@ -103,6 +103,13 @@ class Registers:
                 versions[path] = operation.value[1][VERSION_FIELD]  # type: ignore[index]
             await scene.pause()
 
+    async def read(self, client: Client, name: str) -> None:
+        """Only read: writers would be stuck where nobody leads, and see no past there."""
+        while not self._scene.stopping.is_set():
+            path = self._scene.chance.choice(self._paths)
+            await self._ask(client, name, ops.GET, (path,))
+            await self._scene.pause()
+
     async def _ask(self, client: Client, name: str, op: int, args: tuple) -> Operation:
         operation = await self._scene.recorder.ask(client, name, op, args)
         self.operations.append(operation)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.integration.cluster import free_ports
 
 pytestmark = pytest.mark.integration

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import socket
 import time
+from pathlib import Path
 
 import pytest
-from tests.integration.raw import Raw, frame
 
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
+from tests.integration.raw import Raw, frame
 
 pytestmark = pytest.mark.integration
 
@@ -232,8 +233,8 @@ WATCHES = 8
 
 
 def memory_of(node):
-    with open(f"/proc/{node.pid}/status") as status:
-        lines = dict(line.split(":", 1) for line in status)
+    status = Path(f"/proc/{node.pid}/status").read_text()
+    lines = dict(line.split(":", 1) for line in status.splitlines())
     return int(lines["VmRSS"].split()[0]) * 1024
 
 

@@ -9,11 +9,11 @@ import sys
 import time
 
 import pytest
-from tests.chaos.load import Load, status
 
 from coordsvc.base.vocabulary import ops
 from coordsvc_client import StaleToken, connect
 from coordsvc_client.blocking import BlockingError, Connection
+from tests.chaos.load import Load, status
 
 pytestmark = pytest.mark.integration
 

@@ -6,11 +6,11 @@ import asyncio
 import shutil
 
 import pytest
-from tests.chaos.load import Load, equal_nodes, status
-from tests.integration.cluster import Cluster
 
 from coordsvc.cli.localcluster import STOPPED
 from coordsvc_client import connect
+from tests.chaos.load import Load, equal_nodes, status
+from tests.integration.cluster import Cluster
 
 pytestmark = pytest.mark.integration
 

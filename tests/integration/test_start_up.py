@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -10,9 +9,9 @@ import sys
 import time
 
 import pytest
-from tests.integration.cluster import Cluster, free_ports
 
 from coordsvc.cli.localcluster import STOPPED
+from tests.integration.cluster import Cluster, free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -91,7 +90,7 @@ def test_a_port_in_use_is_named_with_the_option_that_moves_it(starter, door):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        address = "127.0.0.1:{}".format(taken.getsockname()[1])
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
         code, said = starter.fails(**{f"{door}_address": address})
     assert code == SETUP
     assert address in said
@@ -163,10 +162,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(starter):
     code, said = starter.fails()
     assert code == SETUP
     assert "thesis.tex" in said
-    assert os.listdir(starter.folder) == ["thesis.tex"] or set(os.listdir(starter.folder)) == {
-        "thesis.tex",
-        "LOCK",
-    }
+    assert {each.name for each in starter.folder.iterdir()} <= {"thesis.tex", "LOCK"}
 
 
 def test_a_flipped_byte_in_a_closed_log_stops_the_start_and_names_the_place(tmp_path):
@@ -174,7 +170,7 @@ def test_a_flipped_byte_in_a_closed_log_stops_the_start_and_names_the_place(tmp_
         leader = cluster.leader()
         victim = next(name for name in cluster.nodes if name != leader)
         assert cluster.terminate(victim) == 0
-        log = sorted((cluster.nodes[victim].plan.folder / "log").glob("*.log"))[0]
+        log = min((cluster.nodes[victim].plan.folder / "log").glob("*.log"))
         content = bytearray(log.read_bytes())
         place = content.index(b"rec", 64 + 48) + 45
         content[place] ^= 0x10
