@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import signal
 import sys
 from typing import Final
@@ -10,7 +12,6 @@ from typing import Final
 from coordsvc.base.errors import Fatal
 from coordsvc.base.ports import Logger
 from coordsvc.server import logs
-from coordsvc.server.admin import AdminSite
 from coordsvc.server.config import Settings
 from coordsvc.server.notify import READY, STOPPING, notify
 from coordsvc.server.server import Server, listening
@@ -24,11 +25,14 @@ async def serve(settings: Settings, log: Logger) -> int:
     loop = asyncio.get_running_loop()
     server = Server(settings, log)
     server.hall.status = lambda: native_status(server)
-    admin = AdminSite(server)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.request_stop)
     try:
         await server.start()
+        # What HTTP needs takes longer to load than all the rest: consensus need not wait for it.
+        http = await loop.run_in_executor(None, importlib.import_module, "coordsvc.server.admin")
+        admin = http.AdminSite(server)
+        gc.freeze()
         address = settings.http_address
         await listening(admin.listen(address.host, address.port), address, "http-address")
     except BaseException:
