@@ -170,6 +170,8 @@ class NativeConversation:
             )
 
     def _request(self, body: bytes, now: Millis) -> None:
+        if self._stage == _CLOSED:
+            return  # what came behind a request that ended the connection: order must hold
         request = decode(body)
         if type(request) is not list or len(request) < 3 or type(request[0]) is not int:
             raise FrameError("a request is an array [op, serial, ...]")

@@ -438,3 +438,17 @@ def test_requests_are_counted_and_so_is_what_was_not_carried_out(house, guest):
     requests = house.hall.requests
     assert (requests[ops.PUT], requests[ops.SET], requests[ops.GET]) == (1, 2, 1)
     assert house.hall.failures == {codes.NO_NODE: 2, codes.MALFORMED: 1}
+
+
+def test_what_came_behind_a_mutation_that_was_refused_is_not_done(house, guest, monkeypatch):
+    monkeypatch.setattr(limits, "REQUESTS_IN_FLIGHT_MAX", 1)
+    guest.talk.receive_data(
+        b"".join(
+            encode_frame([ops.PUT, serial, 1, f"/{serial}", b"", False, []])
+            for serial in (1001, 1002, 1003)
+        ),
+        0,
+    )
+    assert [each[:2] for each in guest.hear()][-1] == [ops.GOODBYE, codes.OVERLOADED]
+    assert not guest.talk.pending
+    assert "/1003" not in house.replica.machine.tree.nodes
