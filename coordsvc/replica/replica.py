@@ -22,12 +22,7 @@ from coordsvc.replica.codec import EntryEncoder, internal_command
 from coordsvc.replica.compaction import Compaction
 from coordsvc.replica.confirming import Confirmations, Confirmed
 from coordsvc.replica.desk import Answer, Desk
-from coordsvc.replica.effects import (
-    Effects,
-    LogReset,
-    ReadSnapshot,
-    StoreChunk,
-)
+from coordsvc.replica.effects import Effects, LogReset, ReadSnapshot, StoreChunk
 from coordsvc.replica.health import CHECKPOINT_EVERY, DIFFERS, Health
 from coordsvc.replica.heirs import heir_of
 from coordsvc.replica.liveness import Liveness
