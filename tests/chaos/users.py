@@ -422,9 +422,11 @@ class Prober:
         return [later - sooner for sooner, later in pairs if later - sooner >= least_s]
 
     def longest_since(self, moment: float) -> float:
-        """Return the longest pause that ended after `moment`, as the loop's clock has it."""
-        ends = [(a, b) for a, b in zip(self.answered, self.answered[1:], strict=False)]
-        return max((b - a for a, b in ends if b > moment), default=0.0)
+        """Return the longest pause that ended after `moment`, or has not ended, by the loop's
+        clock."""
+        ends = [*self.answered, asyncio.get_running_loop().time()]
+        pauses = zip(ends, ends[1:], strict=False)
+        return max((later - sooner for sooner, later in pauses if later > moment), default=0.0)
 
     @staticmethod
     def told(outages: Sequence[float]) -> str:
