@@ -26,6 +26,7 @@ Job: TypeAlias = Write | LogReset | int
 """An int: drop the log before this index."""
 
 FULL_PAUSE_S: Final = 0.5  # between two attempts to write to a full disk
+PREPARE_PAUSE_S: Final = 0.01  # between pieces of the next segment: the disk has other work
 RECORD_ROOM_BYTES: Final = 256
 """What a write may take beside its payload: two headers, their padding, the hard state."""
 
@@ -59,6 +60,7 @@ class LogWriter:
         self._jobs: list[Job] = []
         self._syncing = 0
         self._started = 0.0
+        self._preparing = False
         self._prepare_from = 0.0  # time.monotonic
         self._broken = False
         self._stop = threading.Event()
@@ -186,18 +188,22 @@ class LogWriter:
             self._written(writes, seconds)
         if self._jobs:
             self._next()
-        elif not self._stop.is_set() and self._may_prepare():
-            self.busy_since = time.monotonic()
-            preparing = self._loop.run_in_executor(self._pool, self._prepare)
-            preparing.add_done_callback(self._on_prepared)
         else:
             self._idle.set()
+        self._maybe_prepare()
 
-    def _may_prepare(self) -> bool:
-        return not self._wal.next_is_ready and time.monotonic() >= self._prepare_from
+    # The next segment is prepared beside the writes to the present one: they share no file.
+
+    def _maybe_prepare(self) -> None:
+        if self._preparing or self._broken or self._stop.is_set() or self._wal.next_is_ready:
+            return
+        if time.monotonic() >= self._prepare_from:
+            self._preparing = True
+            preparing = self._loop.run_in_executor(self._pool, self._prepare)
+            preparing.add_done_callback(self._on_prepared)
 
     def _prepare(self) -> None:
-        """Do a piece of preparing the next segment, so that it need not be waited for."""
+        """Do a piece of it, so that it need not be waited for when the present one is full."""
         try:
             self._wal.prepare_next()
         except DiskFull:
@@ -205,9 +211,10 @@ class LogWriter:
             self._prepare_from = time.monotonic() + FULL_PAUSE_S
 
     def _on_prepared(self, work: asyncio.Future[None]) -> None:
+        self._preparing = False
         error = work.exception()
         if error is None:
-            self._done(0, 0.0)
+            self._loop.call_later(PREPARE_PAUSE_S, self._maybe_prepare)
         elif isinstance(error, Exception):
             self._fail(error)
 
