@@ -11,12 +11,14 @@ from typing import Self
 
 from coordsvc_client.client import TreeClient
 from coordsvc_client.conversation import Conversation, State
-from coordsvc_client.endpoints import DEFAULT_URL, Endpoints, parse_target
+from coordsvc_client.dialing import DEFAULT_ENDPOINTS
+from coordsvc_client.endpoints import Endpoints, parse_target
 from coordsvc_client.link import Link
 from coordsvc_client.model import Data, Seconds, ms_of
 from coordsvc_client.recipes.election import Election
 from coordsvc_client.recipes.lock import Lock
 from coordsvc_client.recipes.membership import Member, MemberData, Membership, members
+from coordsvc_client.silence import SILENCE_MS
 
 ENDPOINTS_VARIABLE = "COORDSVC_ENDPOINTS"
 PASSWORD_BYTES = 16
@@ -79,8 +81,9 @@ class Connecting:
         session_timeout: Seconds,
         timeout: Seconds,
         prefer_leader: bool,
+        silence: Seconds,
     ) -> None:
-        text = where or os.environ.get(ENDPOINTS_VARIABLE) or DEFAULT_URL
+        text = where or os.environ.get(ENDPOINTS_VARIABLE) or DEFAULT_ENDPOINTS
         self._target = parse_target(text)
         options = self._target.options
         self._name = options.get("name", name)
@@ -90,6 +93,7 @@ class Connecting:
         )
         self._timeout: Seconds = float(options["timeout"]) if "timeout" in options else timeout
         self._prefer_leader = prefer_leader
+        self._silence_ms = max(2, ms_of(silence))
         self._client: Client | None = None
 
     def __await__(self) -> Generator[object, None, Client]:
@@ -117,6 +121,7 @@ class Connecting:
             timeout_ms=self._session_timeout_ms,
             client_name=self._name,
             with_session=self._session,
+            silence_ms=self._silence_ms,
         )
         endpoints = Endpoints(self._target.addresses, random.SystemRandom().randrange)
         link = Link(conversation, endpoints, prefer_leader=self._prefer_leader)
@@ -143,13 +148,17 @@ def connect(
     session_timeout: Seconds = 10.0,
     timeout: Seconds = 10.0,
     prefer_leader: bool = True,
+    silence: Seconds = SILENCE_MS / 1000,
 ) -> Connecting:
     """Return a client on its way: await it, or enter it with `async with`.
 
     `where` is `coord://h1:2181,h2:2181/chroot?session_timeout=10&timeout=5&name=worker-7`, a list
-    of addresses, or by default what COORDSVC_ENDPOINTS says. Options in a URL win.
+    of addresses, or by default what COORDSVC_ENDPOINTS says, or else the cluster that
+    `coordsvc dev` runs: 127.0.0.1:2181, 2182 and 2183. Options in a URL win.
     `session=False` makes a client that only reads. `session_timeout` is after how many seconds
-    of silence the cluster takes this client for dead; `timeout` bounds each call.
+    of silence the cluster takes this client for dead; `timeout` bounds each call. A server from
+    which nothing comes for `silence` seconds while something is due (at most a quarter of the
+    session timeout) is left for another, as soon as one answers.
 
     Raises:
         Unavailable: no server let the client in within `timeout`.
@@ -163,4 +172,5 @@ def connect(
         session_timeout=session_timeout,
         timeout=timeout,
         prefer_leader=prefer_leader,
+        silence=silence,
     )

@@ -5,6 +5,8 @@ what arrives with `receive_data`, sends what `data_to_send` returns after every 
 `wake` no later than `deadline` says, drops the connection when `farewell` is set, and calls
 `end` when the connection is gone. Then it connects again, anywhere, and everything that is
 still open goes on: requests keep their serials, so that the cluster does each at most once.
+While `silence.is_silent` it greets other servers with what `greet` returns, and goes on with the
+first that lets it in.
 
 `now` is integer milliseconds of one clock that also runs while the machine sleeps.
 """
@@ -16,8 +18,10 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from coordsvc_client.claims import ClaimTable
+from coordsvc_client.greeting import SESSION_ENDERS, Greeting
 from coordsvc_client.lease import Lease
 from coordsvc_client.requests import MUTATION, NEVER, Request, RequestQueue, ignore
+from coordsvc_client.silence import SILENCE_MS, Silence
 from coordsvc_client.watching import WatchTable
 from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import FrameError, FrameSplitter, decode, encode_frame
@@ -36,7 +40,6 @@ PROVING_CODES: Final = frozenset(range(codes.CONDITION_FAILED + 1)) - {
     codes.SESSION_EXPIRED,
 }
 """Answers that only the replicated state can give; others a lone server may give by itself."""
-SESSION_ENDERS: Final = frozenset({codes.SESSION_EXPIRED, codes.BAD_PASSWORD})
 RETRIED: Final = codes.RETRYABLE | codes.MAYBE | {codes.SESSION_MOVED}
 
 
@@ -68,6 +71,7 @@ class Conversation:
         timeout_ms: int,
         client_name: str = "",
         with_session: bool = True,
+        silence_ms: int = SILENCE_MS,
         on_state: Callable[[State], None] | None = None,
     ) -> None:
         self.timeout_ms = timeout_ms
@@ -79,6 +83,8 @@ class Conversation:
         self.revision: int = 0
         """The newest revision seen. Nothing older will be shown, except to a stale read."""
         self.lease: Lease = Lease(timeout_ms)
+        self.silence: Silence = Silence(silence_ms)
+        self.silence.suit(timeout_ms)
         self.requests: RequestQueue = RequestQueue()
         self.watches: WatchTable = WatchTable(self.requests)
         self.claims: ClaimTable = ClaimTable(self.requests)
@@ -109,12 +115,8 @@ class Conversation:
 
     # Connections.
 
-    def begin(self, now: int) -> None:
-        """Greet: a connection is open."""
-        assert not self._connected
-        self._connected = True
-        self._hello_at = now
-        self.lease.connection_began(now)
+    def greet(self, now: int) -> Greeting:
+        """Return the first words to a server, sent at `now`."""
         hello = [
             ops.HELLO,
             ops.MAGIC,
@@ -125,12 +127,33 @@ class Conversation:
             self.revision,
             self.client_name,
         ]
-        self._out.append(encode_frame(hello))
+        return Greeting(encode_frame(hello), session=self.session, at=now)
+
+    def patience_ms(self) -> int:
+        """Return how long to wait for the answer to a greeting beside a silent server.
+
+        To open a session takes the whole cluster, and each attempt leaves one behind.
+        """
+        return HELLO_WAIT_MS if self.session == 0 else self.silence.limit_ms
+
+    def begin(self, now: int, greeting: Greeting | None = None) -> None:
+        """Greet: a connection is open. Or go on with one on which this was done already."""
+        assert not self._connected
+        assert greeting is None or greeting.session == self.session, "it greets for this session"
+        self._connected = True
+        if greeting is None:
+            greeting = self.greet(now)
+            self._out.append(greeting.hello)
+        self._hello_at = greeting.at
+        self.lease.connection_began(greeting.at)
+        self.silence.greeted(greeting.at)
         self.watches.begin()
         self.claims.begin()
         # A mutation behind the greeting that opens a session would be sent again in yet another
         # session if the welcome got lost.
         self._may_send = self.session != 0
+        if greeting.data:
+            self.receive_data(greeting.data, now)
 
     def end(self, now: int) -> None:
         """Note that the connection is gone. Open requests wait for the next one."""
@@ -139,6 +162,7 @@ class Conversation:
         self.node = ""
         self._out.clear()
         self._splitter = FrameSplitter()
+        self.silence.ended()
         self.watches.end()
         self.claims.end()
         self.requests.requeue()
@@ -150,6 +174,8 @@ class Conversation:
             self.requests.fill(self._out, self.revision, now)
         if not self._out:
             return NO_BYTES
+        if self.requests.in_flight:
+            self.silence.asked(now)
         data = NO_BYTES.join(self._out)
         self._out.clear()
         return data
@@ -168,6 +194,7 @@ class Conversation:
             self.farewell = Farewell(codes.BAD_FRAME, f"the server broke the protocol: {error}")
         if self._session_end:
             self._lose_session(self._session_end)
+        self.silence.heard(now, waiting=self.requests.in_flight > 0)
         self._update_state(now)
 
     def _receive(self, message: list[object], now: int) -> None:
@@ -247,6 +274,7 @@ class Conversation:
             self.lease.prove(self._hello_at)
         if self.session != ops.NO_SESSION:
             self.session, self._password, self.lease.timeout_ms = mine
+            self.silence.suit(self.lease.timeout_ms)
         self.welcomed = self._may_send = True
         self.cluster, self.node = cluster, node
         self.leader, self.leader_address = leader, address
@@ -303,13 +331,17 @@ class Conversation:
             due = min(due, self._hello_at + HELLO_WAIT_MS)
         elif self.welcomed:
             due = min(due, self.lease.ping_due(), self.lease.doubt_due() or NEVER)
+        if self._connected:
+            due = min(due, self.silence.due())
         if self.session > 0 and self.state is not State.LOST:
             due = min(due, self.lease.end())
         return due
 
     def wake(self, now: int) -> None:
-        """Do what is due: retries, deadlines, pings, doubts about the server, end of the lease."""
+        """Do what is due: retries, deadlines, pings, doubts of the server, end of the lease."""
         self.requests.wake(now)
+        if self.silence.wake(now):
+            self._knock()
         if self.welcomed:
             self._watch_over_connection(now)
         elif self._connected and now >= self._hello_at + HELLO_WAIT_MS:
@@ -322,6 +354,11 @@ class Conversation:
             self.farewell = Farewell(codes.TIMED_OUT, "the server has fallen silent")
         elif now >= self.lease.ping_due():
             self._ping(now)
+
+    def _knock(self) -> None:
+        """Ask what a server answers by itself, to tell one that is gone from one that waits."""
+        self.requests.read(ops.PING, (), ignore, consistency=ops.STALE).bound = True
+        self.requests.put_first()
 
 
 def _messages_of(body: bytes) -> list[list[object]]:

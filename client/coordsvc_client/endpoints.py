@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 DEFAULT_PORT: Final = 2181
-DEFAULT_URL: Final = "coord://127.0.0.1:2181"
 BACKOFF_MS_MIN: Final = 20
 BACKOFF_MS_MAX: Final = 2_000
 OPTIONS: Final = frozenset({"session_timeout", "timeout", "name"})
@@ -81,7 +80,7 @@ def parse_target(where: str | Sequence[str]) -> Target:
 
 
 class Endpoints:
-    """The order of attempts: the leader if it is known, else round and round with pauses.
+    """The order of attempts: round and round from a random start, with pauses.
 
     `below` returns a random number in `0 <= n < its argument`.
     """
@@ -91,21 +90,21 @@ class Endpoints:
         self._addresses = tuple(addresses)
         self._below = below
         self._at = below(len(self._addresses))
-        self._hint: Address | None = None
         self._failures = 0
 
     def next(self) -> Address:
         """Return the server to try now."""
-        hint, self._hint = self._hint, None
-        if hint is not None:
-            return hint
         address = self._addresses[self._at]
         self._at = (self._at + 1) % len(self._addresses)
         return address
 
-    def prefer(self, address: Address) -> None:
-        """Try this one next, once."""
-        self._hint = address
+    def other(self, than: Address) -> Address | None:
+        """Return the server to try beside the one at `than`, or None if there is no other."""
+        for _ in self._addresses:
+            address = self.next()
+            if address != than:
+                return address
+        return None
 
     def failed(self) -> int:
         """Note a failure; return how many ms to wait before the next attempt.

@@ -1,4 +1,7 @@
-"""The asyncio driver of a conversation: connect, stay connected, follow the leader."""
+"""The asyncio driver of a conversation: connect, stay connected, follow the leader.
+
+While the server is silent others are greeted beside it; the first that lets us in takes over.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,18 @@ from typing import Final, TypeAlias
 
 from coordsvc_client.conversation import Conversation
 from coordsvc_client.endpoints import Address, Endpoints, parse_address
+from coordsvc_client.greeting import Greeting, Verdict
 
-CONNECT_S: Final = 3.0
+CONNECT_S: Final = 1.5
+"""For one address: enough for a SYN that got lost once."""
 WAKE_MS_MAX: Final = 500
 """A timer never sleeps longer: the loop's clock may stand still while the lease's clock runs on."""
 MOVE_PAUSE_MS: Final = 5_000
 """Between attempts to move to a leader that could not be reached."""
+ESCAPE_PAUSE_S: Final = 0.1
+"""Between attempts to leave a silent server."""
+SHUN_MS: Final = 5_000
+"""How long a server that was silent is not followed as the leader."""
 DRAIN_S: Final = 1.0
 """How long answers are awaited before a move; what is still open then is sent again."""
 
@@ -50,6 +59,10 @@ class Wire(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.gone: bool = False
         self.paused: bool = False
+        self.greeting: Greeting | None = None
+        """Said already, before this connection is taken into use."""
+        self.judged: asyncio.Event = asyncio.Event()
+        """Set once the greeting has a verdict, or the connection is gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. The link greets when it takes this connection into use."""
@@ -57,8 +70,17 @@ class Wire(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Hand over bytes."""
-        self._link.receive(self, data)
+        """Hand over bytes; before the connection is in use, they belong to the greeting."""
+        if self.greeting is None:
+            self._link.receive(self, data)
+        elif self.greeting.receive(data) is not None:
+            self.judged.set()
+
+    def greet(self, greeting: Greeting) -> None:
+        """Send the first words, ahead of being taken into use."""
+        assert self.transport is not None
+        self.greeting = greeting
+        self.transport.write(greeting.hello)
 
     def pause_writing(self) -> None:
         """Hold back: the socket's buffer is full."""
@@ -73,6 +95,7 @@ class Wire(asyncio.Protocol):
         """Hand over the end."""
         del exc
         self.gone = True
+        self.judged.set()
         self._link.wire_lost(self)
 
     def drop(self) -> None:
@@ -110,11 +133,14 @@ class Link:
         self._timer_at = 0
         self._move_at = 0
         self._moving: asyncio.Task[None] | None = None
+        self._escape: asyncio.Task[None] | None = None
+        self._shunned = ("", "")
+        self._shun_until = 0
         self._runner = self._loop.create_task(self._run(), name="coordsvc-link")
 
     async def close(self) -> None:
         """Drop the connection and make no other."""
-        tasks = [task for task in (self._runner, self._moving) if task is not None]
+        tasks = [task for task in (self._runner, self._moving, self._escape) if task is not None]
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -155,6 +181,8 @@ class Link:
             if conversation.draining and conversation.is_idle:
                 self._quiet.set()
             self._follow_leader()
+            if conversation.silence.is_silent and self._escape is None:
+                self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -189,8 +217,12 @@ class Link:
     async def _connect(self) -> tuple[Wire, Address] | None:
         """Return the connection prepared for a move, or a new one, or None if that failed."""
         prepared, self._next_wire = self._next_wire, None
-        if prepared is not None and not prepared[0].gone:
-            return prepared
+        if prepared is not None:
+            wire = prepared[0]
+            ours = wire.greeting is None or wire.greeting.session == self.conversation.session
+            if ours and not wire.gone:
+                return prepared
+            wire.drop()
         return await self._open(self._endpoints.next())
 
     async def _open(self, address: Address) -> tuple[Wire, Address] | None:
@@ -208,7 +240,8 @@ class Link:
         conversation = self.conversation
         self._wire, self.address = wire, address
         self._down.clear()
-        conversation.begin(self.clock())
+        greeting, wire.greeting = wire.greeting, None
+        conversation.begin(self.clock(), greeting)
         self.poke()
         if wire.gone:
             self._down.set()
@@ -218,6 +251,8 @@ class Link:
             was_welcome, farewell = conversation.welcomed, conversation.farewell
             self._wire = self.address = None
             wire.drop()
+            if self._escape is not None:
+                self._escape.cancel()
             conversation.end(self.clock())
             self._set_timer()
         if farewell is not None:
@@ -238,6 +273,7 @@ class Link:
             or conversation.leader in ("", conversation.node)
             or not conversation.leader_address
             or self.clock() < self._move_at
+            or self._is_shunned()
         ):
             return
         self._move_at = self.clock() + MOVE_PAUSE_MS
@@ -270,3 +306,54 @@ class Link:
                 self._down.set()
         finally:
             self._moving = None
+
+    def _is_shunned(self) -> bool:
+        """Tell whether the leader is the server that we have just left because it was silent."""
+        leader = (self.conversation.leader, self.conversation.leader_address)
+        known_by_one = any(a == b for a, b in zip(leader, self._shunned, strict=True))
+        return known_by_one and self.clock() < self._shun_until
+
+    # Leaving a silent server.
+
+    async def _flee(self, left: Wire) -> None:
+        """Greet other servers in turn while this one is silent; go to the first that answers."""
+        try:
+            while self._wire is left and self.conversation.silence.is_silent:
+                address = None if self.address is None else self._endpoints.other(self.address)
+                if address is None:
+                    return
+                found = await self._greeted(address)
+                if found is not None and self._wire is left:
+                    self._switch(found, address)
+                    return
+                await asyncio.sleep(ESCAPE_PAUSE_S)
+        finally:
+            self._escape = None
+
+    async def _greeted(self, address: Address) -> Wire | None:
+        """Return a connection on which a server has let us in, while the old one stays silent."""
+        opened = await self._open(address)
+        if opened is None:
+            return None
+        wire, taken = opened[0], False
+        try:
+            greeting = self.conversation.greet(self.clock())
+            wire.greet(greeting)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.conversation.patience_ms() / 1000):
+                    await wire.judged.wait()
+            taken = greeting.verdict is Verdict.TAKE and self.conversation.silence.is_silent
+        finally:
+            if not taken:
+                wire.drop()
+        return wire if taken else None
+
+    def _switch(self, wire: Wire, address: Address) -> None:
+        """Leave the silent server for the one at `address`."""
+        log.info("left %s, which has fallen silent, for %s", self.address, address)
+        self._shunned = (self.conversation.node, str(self.address))
+        self._shun_until = self.clock() + SHUN_MS
+        if self._next_wire is not None:
+            self._next_wire[0].drop()
+        self._next_wire = (wire, address)
+        self._down.set()

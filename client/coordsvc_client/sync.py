@@ -37,6 +37,7 @@ from coordsvc_client.model import (
 )
 from coordsvc_client.recipes import lock as locks
 from coordsvc_client.recipes.membership import Member, MemberData
+from coordsvc_client.silence import SILENCE_MS
 from coordsvc_client.transaction import Txn, TxnResult
 
 T = TypeVar("T")
@@ -407,6 +408,7 @@ def connect(
     session_timeout: Seconds = 10.0,
     timeout: Seconds = 10.0,
     prefer_leader: bool = True,
+    silence: Seconds = SILENCE_MS / 1000,
 ) -> Client:
     """Return a connected client. The options are those of `coordsvc_client.connect`."""
 
@@ -418,6 +420,7 @@ def connect(
             session_timeout=session_timeout,
             timeout=timeout,
             prefer_leader=prefer_leader,
+            silence=silence,
         )
 
     thread = LoopThread()

@@ -19,11 +19,10 @@ from coordsvc.cli import exits
 from coordsvc.cli.lazy import LazyGroup
 from coordsvc.cli.output import FORMATS
 from coordsvc_client.blocking import CallFailed, Connection, Unreachable
-from coordsvc_client.dialing import host_and_port
+from coordsvc_client.dialing import DEFAULT_ENDPOINTS, host_and_port
 
 T = TypeVar("T")
 
-ENDPOINTS: Final = "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183"
 CLIENT_PORT: Final = 2181
 HTTP_PORT_ABOVE: Final = 6_000
 """The HTTP port of a node, unless told otherwise, is its client port and so much."""
@@ -72,7 +71,7 @@ def shared() -> Shared:
         value: object = meta.get(_KEY + name)
         return value if isinstance(value, kind) else default
 
-    endpoints = _endpoints_of(take("endpoints", str, ENDPOINTS), default_port=CLIENT_PORT)
+    endpoints = _endpoints_of(take("endpoints", str, DEFAULT_ENDPOINTS), default_port=CLIENT_PORT)
     http = take("http_endpoints", str, "")
     return Shared(
         endpoints=endpoints,

@@ -39,12 +39,18 @@ def test_an_address_survives_being_written_and_read(host, port):
     assert parse_address(str(Address(host, port))) == Address(host, port)
 
 
-def test_servers_are_tried_in_turn_from_a_random_start_and_the_preferred_one_first():
+def test_servers_are_tried_in_turn_from_a_random_start():
     addresses = [Address(name, 1) for name in "abc"]
     endpoints = Endpoints(addresses, lambda n: 1)
     assert [endpoints.next().host for _ in range(4)] == ["b", "c", "a", "b"]
-    endpoints.prefer(Address("z", 1))
-    assert [endpoints.next().host for _ in range(2)] == ["z", "c"]
+
+
+def test_beside_one_server_the_others_are_tried_in_turn():
+    a, b, c = (Address(name, 1) for name in "abc")
+    endpoints = Endpoints([a, b, c], lambda n: 0)
+    assert [endpoints.other(a) for _ in range(3)] == [b, c, b]
+    assert Endpoints([a], lambda n: 0).other(a) is None
+    assert Endpoints([a], lambda n: 0).other(b) == a
 
 
 def test_the_first_round_has_no_pauses_later_ones_grow_to_a_bound_until_one_succeeds():

@@ -94,3 +94,107 @@ async def test_a_server_of_another_cluster_is_left():
         cluster.drop()
         with pytest.raises(Timeout):
             await c.get("/", timeout=1)
+
+
+@virtual
+async def test_a_silent_server_is_left_for_one_that_answers_within_the_limit():
+    cluster = FakeCluster(("n1", "n2", "n3"))
+    async with await cluster.connect() as c:
+        await c.create("/a")
+        cluster.frozen.add("n1")
+        began = asyncio.get_running_loop().time()
+        await c.put("/a", b"x")
+        assert asyncio.get_running_loop().time() - began == pytest.approx(1.0, abs=0.02)
+        assert c.address.host == "n2"
+        assert [request[0] for request in cluster.applied].count(ops.PUT) == 1
+        assert len(cluster.pipes) == 1, "the silent one was dropped"
+
+
+@virtual
+async def test_the_way_out_leads_past_servers_that_are_silent_or_down_as_well():
+    cluster = FakeCluster(("n1", "n2", "n3", "n4"))
+    async with await cluster.connect() as c:
+        cluster.frozen |= {"n1", "n2"}
+        cluster.down.add("n3")
+        began = asyncio.get_running_loop().time()
+        await c.create("/a")
+        assert asyncio.get_running_loop().time() - began < 2.5
+        assert c.address.host == "n4"
+
+
+@virtual
+async def test_a_silent_server_that_speaks_again_first_is_stayed_with():
+    cluster = FakeCluster(("n1", "n2"))
+    async with await cluster.connect() as c:
+        cluster.frozen |= {"n1", "n2"}
+        writing = asyncio.create_task(c.create("/a"))
+        await asyncio.sleep(1.5)
+        assert len(cluster.pipes) == 2, "another one is being greeted"
+        cluster.frozen.clear()
+        cluster.pipes[0].send([ops.LEADER, "n1", "n1:2181", 5])
+        await asyncio.sleep(0.01)
+        cluster.answer(cluster.pipes[0], [ops.CREATE, 1, 1, "/a", b"", 0, False, False, 0, []])
+        await writing
+        await asyncio.sleep(2)
+        assert c.address.host == "n1"
+        assert len(cluster.pipes) == 1
+
+
+@virtual
+async def test_with_one_address_there_is_nowhere_to_go():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        cluster.frozen.add("n1")
+        writing = asyncio.create_task(c.create("/a"))
+        await asyncio.sleep(2)
+        assert len(cluster.hellos) == 1
+        cluster.frozen.clear()
+        cluster.drop()
+        await writing
+
+
+@virtual
+async def test_a_slow_cluster_is_no_silent_server():
+    cluster = FakeCluster(("n1", "n2"))
+    async with await cluster.connect(timeout_ms=30_000) as c:
+        cluster.intercept = lambda _pipe, request: request[0] in ops.MUTATIONS
+        writing = asyncio.create_task(c.create("/a"))
+        await asyncio.sleep(4)
+        assert len(cluster.hellos) == 1
+        cluster.intercept = None
+        cluster.drop()
+        await writing
+
+
+@virtual
+async def test_the_leader_that_was_left_is_not_followed_back_at_once():
+    cluster = FakeCluster(("n1", "n2"))
+    async with await cluster.connect(prefer_leader=True) as c:
+        cluster.frozen.add("n1")
+        await c.create("/a")
+        await asyncio.sleep(3)
+        assert c.address.host == "n2"
+        cluster.frozen.clear()
+        await asyncio.sleep(3)
+        assert c.address.host == "n1", "later it is"
+
+
+@virtual
+async def test_a_new_client_does_not_wait_long_for_a_silent_server():
+    cluster = FakeCluster(("n1", "n2"))
+    cluster.frozen.add("n1")
+    began = asyncio.get_running_loop().time()
+    async with await cluster.connect(timeout=2.0) as c:
+        assert asyncio.get_running_loop().time() - began < 1.1
+        assert c.address.host == "n2"
+
+
+@virtual
+async def test_closing_while_looking_for_another_server_leaves_nothing_open():
+    cluster = FakeCluster(("n1", "n2"))
+    c = await cluster.connect()
+    cluster.frozen |= {"n1", "n2"}
+    with pytest.raises(Timeout):
+        await c.get("/", timeout=1.5)
+    await c.close()
+    assert cluster.pipes == []

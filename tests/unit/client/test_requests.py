@@ -33,11 +33,21 @@ def test_the_layouts_of_reads_and_mutations():
 def test_no_more_than_the_window_is_on_the_wire():
     requests = RequestQueue()
     for _ in range(WINDOW + 10):
-        requests.read(ops.PING, (), record([]))
+        requests.read(ops.GET, ("/a",), record([]))
     assert len(sent(requests)) == WINDOW
     assert sent(requests) == []
     requests.close(requests.in_flight_with(1))
     assert [request[1] for request in sent(requests)] == [WINDOW + 1]
+
+
+def test_a_ping_may_exceed_the_window():
+    requests = RequestQueue()
+    for _ in range(WINDOW + 1):
+        requests.read(ops.GET, ("/a",), record([]))
+    assert len(sent(requests)) == WINDOW
+    requests.read(ops.PING, (), record([]))
+    requests.put_first()
+    assert [request[0] for request in sent(requests)] == [ops.PING]
 
 
 @given(
