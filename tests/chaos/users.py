@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Protocol
@@ -418,14 +419,14 @@ class Prober:
 
     def outages(self, least_s: float = 0.0) -> list[float]:
         """Return the pauses between answers that were at least so long."""
-        pairs = zip(self.answered, self.answered[1:], strict=False)
+        pairs = itertools.pairwise(self.answered)
         return [later - sooner for sooner, later in pairs if later - sooner >= least_s]
 
     def longest_since(self, moment: float) -> float:
         """Return the longest pause that ended after `moment`, or has not ended, by the loop's
         clock."""
         ends = [*self.answered, asyncio.get_running_loop().time()]
-        pauses = zip(ends, ends[1:], strict=False)
+        pauses = itertools.pairwise(ends)
         return max((later - sooner for sooner, later in pauses if later > moment), default=0.0)
 
     @staticmethod
