@@ -1,6 +1,7 @@
 """A blocking connection for short-lived programs, such as command-line tools.
 
-Everything happens in `turn`: dialing, sending, receiving, keeping the session alive. A caller
+Everything happens in `turn`: dialing, sending, receiving, keeping the session alive, finding a
+way around a server that has fallen silent. A caller
 that waits for something else as well, such as a child process, hands its descriptors to `turn`.
 Not for use by several threads.
 """
@@ -18,7 +19,9 @@ from typing import Final, NamedTuple, Self
 
 from coordsvc_client.claims import Claim, ClaimState
 from coordsvc_client.conversation import Conversation, State
+from coordsvc_client.detour import Detour
 from coordsvc_client.dialing import PAUSE_MS_MAX, Dialer
+from coordsvc_client.silence import SILENCE_MS
 from coordsvc_client.watching import Watch
 from coordsvc_client.wire import codes, ops
 
@@ -87,15 +90,20 @@ class Connection:
         timeout_ms: int = 10_000,
         name: str = "",
         pause_ms_max: int = PAUSE_MS_MAX,
+        silence_ms: int = SILENCE_MS,
     ) -> None:
         self.conversation = Conversation(
             make_password=lambda: os.urandom(16),
             timeout_ms=timeout_ms,
             client_name=name,
             with_session=with_session,
+            silence_ms=silence_ms,
         )
+        self._endpoints = list(endpoints)
+        self._detour: Detour | None = None
         self._dialer = Dialer(endpoints, pause_ms_max=pause_ms_max)
         self._socket: socket.socket | None = None
+        self._endpoint = ""  # of the socket
         self._began = clock_ms()
         self._touched = False  # a server has taken a connection
         self._served = False  # a server has welcomed us
@@ -269,6 +277,7 @@ class Connection:
             while not answers and self._socket is not None:
                 self.turn(until)
         self._dialer.close()
+        self._end_detour()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -288,9 +297,10 @@ class Connection:
         if self._socket is not None:
             wanted = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
             poller.register(self._socket, wanted)
-        else:
-            due = min(due, self._dialer.deadline())
-            interest = self._dialer.interest()
+        search = self._detour if self._socket is not None else self._dialer
+        if search is not None:
+            due = min(due, search.deadline())
+            interest = search.interest()
             if interest is not None:
                 poller.register(*interest)
         wait_ms = max(0, due - clock_ms())
@@ -309,7 +319,9 @@ class Connection:
             self._socket = self._dialer.advance(now)
             if self._socket is not None:
                 self._touched = True
+                self._endpoint = self._dialer.endpoint
                 self.conversation.begin(now)
+        self._go_around(now)
         if self._socket is not None:
             self._outgoing += self.conversation.data_to_send(now)
             self._send(now)
@@ -340,9 +352,34 @@ class Connection:
             self._disconnect(now, "the server closed the connection")
             return
         self.conversation.receive_data(data, now)
+        self._note_welcome()
+
+    def _note_welcome(self) -> None:
         if self.conversation.welcomed:
             self._served = True
             self._dialer.succeeded()
+
+    def _go_around(self, now: int) -> None:
+        """While the server is silent, look for another one; go on there once it lets us in."""
+        if self._socket is None or not self.conversation.silence.is_silent:
+            self._end_detour()
+            return
+        if self._detour is None:
+            others = [endpoint for endpoint in self._endpoints if endpoint != self._endpoint]
+            if not others:
+                return
+            self._detour = Detour(self.conversation, others)
+        found = self._detour.advance(now)
+        if found is not None:
+            self._disconnect(now, "the server has fallen silent")
+            self._socket, self._endpoint = found.socket, found.endpoint
+            self.conversation.begin(now, found.greeting)
+            self._note_welcome()
+
+    def _end_detour(self) -> None:
+        if self._detour is not None:
+            self._detour.close()
+            self._detour = None
 
     def _leave_if_told(self, now: int) -> None:
         farewell = self.conversation.farewell
@@ -355,9 +392,10 @@ class Connection:
         self._socket.close()
         self._socket = None
         self._outgoing.clear()
+        self._end_detour()
         self.conversation.end(now)
         leader = self.conversation.leader_address
-        if leader:
+        if leader and leader != self._endpoint:  # which is of no use at present
             self._dialer.prefer(leader)
 
     def _give_up_if_hopeless(self) -> None:

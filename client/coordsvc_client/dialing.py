@@ -94,10 +94,11 @@ class Dialer:
         """How often every server was tried in vain since the last success."""
         self.fault = ""
         """Why the last attempt failed."""
+        self.endpoint: str = ""
+        """The server tried last: that of the socket returned, if one was."""
         self._endpoints = list(endpoints)
         self._pause_ms_max = pause_ms_max
         self._turn = deque(endpoints)
-        self._endpoint = ""
         self._resolution: Resolution | None = None
         self._places: deque[Place] = deque()
         self._socket: socket.socket | None = None
@@ -152,8 +153,8 @@ class Dialer:
             self._pause_until = now + min(PAUSE_MS_MIN << min(self.rounds, 10), self._pause_ms_max)
             self.rounds += 1
             return False
-        self._endpoint = self._turn.popleft()
-        self._resolution = Resolution(self._endpoint)
+        self.endpoint = self._turn.popleft()
+        self._resolution = Resolution(self.endpoint)
         return True
 
     def _take_places(self, resolution: Resolution) -> None:
@@ -205,7 +206,7 @@ class Dialer:
         return None
 
     def _note(self, code: int | None) -> None:
-        self.fault = f"{self._endpoint}: {os.strerror(code or 0)}"
+        self.fault = f"{self.endpoint}: {os.strerror(code or 0)}"
 
     def close(self) -> None:
         """Give up what is under way."""

@@ -259,3 +259,50 @@ def test_the_end_of_a_session_does_not_wait_for_a_silent_server(server, monkeypa
     connection.close()
     connection.close()
     assert server.asked(ops.CLOSE) == [[]]
+
+
+def test_a_silent_server_is_left_for_one_that_answers(server, nobody):
+    other = FakeServer()
+    other.answers[ops.SET] = (codes.OK, STAT)
+    try:
+        endpoints = [server.endpoint, nobody, other.endpoint]
+        with Connection(endpoints, silence_ms=60) as connection:
+            connection.open(timeout_s=WAIT_S)
+            server.silent = True
+            server.leader_address = server.endpoint
+            connection.call(ops.SET, "/a", b"", -1, [], timeout_s=WAIT_S)
+            assert len(server.hellos) == len(other.hellos) == 1
+            assert connection.state is State.CONNECTED
+        assert other.asked(ops.CLOSE) == [[]]
+        assert ops.PING in [op for op, _ in server.requests], "it was knocked at"
+    finally:
+        other.close()
+
+
+def test_a_silent_server_that_speaks_again_is_stayed_with(server):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as hung,
+        Connection(
+            [server.endpoint, f"127.0.0.1:{hung.getsockname()[1]}"],
+            with_session=False,
+            silence_ms=40,
+        ) as connection,
+    ):
+        connection.open(timeout_s=WAIT_S)
+        server.silent = True
+        with pytest.raises(CallFailed):
+            connection.call(ops.GET, "/a", timeout_s=0.2)
+        assert connection.conversation.silence.is_silent
+        server.silent = False
+        server.answers[ops.GET] = (codes.OK, [b"x", STAT])
+        assert connection.call(ops.GET, "/a", timeout_s=WAIT_S).value == [b"x", STAT]
+        assert not connection.conversation.silence.is_silent
+        assert len(server.hellos) == 1
+
+
+def test_a_server_that_hangs_from_the_start_costs_little_time(server):
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        endpoints = [f"127.0.0.1:{hung.getsockname()[1]}", server.endpoint]
+        with Connection(endpoints, silence_ms=50) as connection:
+            connection.open(timeout_s=1)
+            assert len(server.hellos) == 1
