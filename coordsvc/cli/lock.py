@@ -13,12 +13,13 @@ import click
 from coordsvc.base.vocabulary import codes
 from coordsvc.cli.exits import KILLED, LOST, NOT_ACQUIRED
 from coordsvc.cli.guard import GuardedChild
-from coordsvc.cli.shared import Failure, Shared, failures, parameters, shared
+from coordsvc.cli.shared import Failure, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection
 from coordsvc_client.claims import Claim, ClaimState
 
 LOCKS = "/locks"
 TTL_HELP = "Seconds until another can have it if this machine vanishes."
+NOTE_MAX = 200
 NO_COMMAND = 127
 """The shell's code for a command that is not there."""
 
@@ -39,7 +40,6 @@ def own_name() -> str:
 
 def run_guarded(
     connection: Connection,
-    options: Shared,
     claim: Claim,
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -59,7 +59,6 @@ def run_guarded(
     code = child.run()
     if child.lost:
         raise Failure(f"{claim.path}: lost; the command was ended", KILLED)
-    connection.release(claim, timeout_s=min(1.0, options.timeout_s))
     return code
 
 
@@ -109,7 +108,7 @@ def lock(
                 path,
                 timeout_s=0 if no_wait else wait_s,
                 shared=is_shared,
-                note=shlex.join(command)[:200] if note is None else note,
+                note=shlex.join(command)[:NOTE_MAX] if note is None else note,
             )
         except CallFailed as error:
             if error.code == codes.LOCKED:
@@ -117,5 +116,6 @@ def lock(
             with failures(path):
                 raise
         environment = {"COORDSVC_LOCK": path, "COORDSVC_FENCE": str(claim.token)}
-        code = run_guarded(connection, options, claim, command, environment)
+        code = run_guarded(connection, claim, command, environment)
+        connection.release(claim, timeout_s=min(1.0, options.timeout_s))
     click.get_current_context().exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from coordsvc_client import connect
 from tests.integration.cluster import free_ports
 
 pytestmark = pytest.mark.integration
@@ -238,18 +240,48 @@ def test_an_election_runs_its_command_and_shows_its_leader(ctl):
     observer = ctl.start("elect", "chief", "--observe")
     first = ctl.start("elect", "chief", "--value", "host1:80", "--", "sleep", "30")
     try:
-        assert observer.stdout.readline().startswith("host1:80  token ")
-        second = ctl.start("elect", "chief", "--value", "host2:80", "--", "sh", "-c", "exit 5")
+        assert observer.stdout.readline() == "nobody leads\n"
+        until(lambda: observer.stdout.readline().startswith("host1:80  token "))
+        script = "sleep 1; exit 5"
+        second = ctl.start("elect", "chief", "--value", "host2:80", "--", "sh", "-c", script)
         until(lambda: "waits" in ctl("locks", "show", "/elections/chief"))
         first.send_signal(signal.SIGINT)
         assert ended(first)[0] == 128 + signal.SIGINT
         assert ended(second)[0] == 5
-        until(lambda: observer.stdout.readline().startswith("host2:80"))
-        assert ctl("get", "/elections/chief") == "host2:80"
+        until(lambda: observer.stdout.readline().startswith("host2:80  token "))
+        assert observer.stdout.readline() == "nobody leads\n"
     finally:
         for process in (observer, first):
             process.kill()
             process.communicate()
+
+
+async def test_an_election_is_one_for_the_tool_and_for_the_client_library(ctl, shared_cluster):
+    observer = ctl.start("elect", "both", "--observe")
+    try:
+        assert await asyncio.to_thread(observer.stdout.readline) == "nobody leads\n"
+        async with connect(shared_cluster.endpoints) as client:
+            election = client.election("/elections/both", value="python:80")
+            async with election.campaign():
+                line = await asyncio.to_thread(observer.stdout.readline)
+                assert line.startswith("python:80  token ")
+                tool = ctl.start("elect", "both", "--value", "tool:80", "--", "sleep", "30")
+                async for leader in election.observe():
+                    assert leader.text == "python:80"
+                    break
+            async for leader in election.observe():
+                assert leader.text == "tool:80"
+                break
+            line = await asyncio.to_thread(observer.stdout.readline)
+            if line == "nobody leads\n":  # it may have looked between the two
+                line = await asyncio.to_thread(observer.stdout.readline)
+            assert line.startswith("tool:80  token ")
+            tool.send_signal(signal.SIGINT)
+            assert (await asyncio.to_thread(ended, tool))[0] == 128 + signal.SIGINT
+            assert await asyncio.to_thread(observer.stdout.readline) == "nobody leads\n"
+    finally:
+        observer.kill()
+        observer.communicate()
 
 
 def test_leadership_goes_where_it_is_told(ctl, shared_cluster):

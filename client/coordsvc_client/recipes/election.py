@@ -2,6 +2,7 @@
 
 The candidates queue for the lock at `path`. Who holds it puts its value into the ephemeral node
 `path/leader`, guarded by the lock's token, so that a former leader can never overwrite it.
+`coordctl elect` does the same: either sees the other's leaders.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from coordsvc_client.recipes.following import follow_children
 from coordsvc_client.recipes.lock import Held, Lock
 
 LEADER = "leader"
+NOTE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Campaign:
         self._client = client
         self._node = join(path, LEADER)
         self._value = value
-        self._lock = Lock(client, path, wait=wait, note="election")
+        self._lock = Lock(client, path, wait=wait, note=value.decode(errors="replace")[:NOTE_MAX])
 
     async def __aenter__(self) -> Held:
         """Wait to be elected, then announce the value."""
