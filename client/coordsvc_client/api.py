@@ -11,7 +11,7 @@ from typing import Self
 
 from coordsvc_client.client import TreeClient
 from coordsvc_client.conversation import Conversation, State
-from coordsvc_client.dialing import DEFAULT_ENDPOINTS
+from coordsvc_client.dialing import DEFAULT_ENDPOINTS, ENDPOINTS_VARIABLE
 from coordsvc_client.endpoints import Endpoints, parse_target
 from coordsvc_client.link import Link
 from coordsvc_client.model import Data, Seconds, ms_of
@@ -20,7 +20,6 @@ from coordsvc_client.recipes.lock import Lock
 from coordsvc_client.recipes.membership import Member, MemberData, Membership, members
 from coordsvc_client.silence import SILENCE_MS
 
-ENDPOINTS_VARIABLE = "COORDSVC_ENDPOINTS"
 PASSWORD_BYTES = 16
 
 

@@ -19,6 +19,8 @@ from typing import Final, TypeAlias
 
 DEFAULT_ENDPOINTS: Final = "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183"
 """Where `coordsvc dev` runs a cluster."""
+ENDPOINTS_VARIABLE: Final = "COORDSVC_ENDPOINTS"
+"""The environment variable that names another one."""
 NEVER: Final = 1 << 62
 CONNECT_MS: Final = 2_000
 """For one address; a server that does not answer in that time is no help."""

@@ -16,8 +16,9 @@ from typing import Final
 import click
 
 from coordsvc.cli import localcluster
-from coordsvc.cli.localcluster import DevError, LocalCluster, LocalNode
+from coordsvc.cli.localcluster import DevError, LocalCluster
 from coordsvc_client.blocking import BlockingError, Connection, clock_ms
+from coordsvc_client.dialing import DEFAULT_ENDPOINTS, ENDPOINTS_VARIABLE, host_and_port
 
 NODES_MAX: Final = 9
 READY_S: Final = 20.0
@@ -126,7 +127,7 @@ def _wait_until_ready(cluster: LocalCluster) -> str:
     """Return the leader's address once the cluster has taken a write: a session's opening."""
     until = time.monotonic() + READY_S
     for node in cluster.nodes:
-        while not _listens(node):
+        while not _listens(node.plan.client_address):
             _refuse_the_dead(cluster)
             if time.monotonic() > until:
                 raise DevError(f"{node.plan.name} does not listen; see {node.plan.log_path}")
@@ -143,9 +144,27 @@ def _wait_until_ready(cluster: LocalCluster) -> str:
         return connection.conversation.leader_address
 
 
-def _listens(node: LocalNode) -> bool:
+def _listens(address: str) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((localcluster.HOST, node.plan.client_port)) == 0
+        return probe.connect_ex(host_and_port(address)) == 0
+
+
+def _wait_until_back(folder: Path, name: str) -> None:
+    """Return when a node that was started takes connections.
+
+    Raises:
+        DevError: it has ended, or does not in time.
+
+    """
+    until = time.monotonic() + READY_S
+    while True:
+        node = localcluster.node_in(localcluster.read_state(folder), name)
+        if node["state"] != localcluster.RUNNING or time.monotonic() > until:
+            log = folder / f"{name}.log"
+            raise DevError(f"{name} is {node['state']} but takes no connections; see {log}")
+        if _listens(node["client"]):
+            return
+        time.sleep(KNOCK_S)
 
 
 def _refuse_the_dead(cluster: LocalCluster) -> None:
@@ -166,8 +185,16 @@ def _announce(cluster: LocalCluster, leader_address: str, seconds: float) -> Non
     for start in range(0, len(places), 3):
         click.echo("  " + "    ".join(places[start : start + 3]))
     http = cluster.nodes[0].plan.http_address
-    command = f"{_coordctl()} lock deploy -- echo it is mine"
+    command = f"{_coordctl()} lock deploy{_endpoints_option(cluster)} -- echo it is mine"
     click.echo(f"ready in {seconds:.1f} s    http://{http}    try: {command}")
+
+
+def _endpoints_option(cluster: LocalCluster) -> str:
+    """Return what has coordctl find this cluster, if it would not by itself."""
+    addresses = [node.plan.client_address for node in cluster.nodes]
+    by_itself = os.environ.get(ENDPOINTS_VARIABLE) or DEFAULT_ENDPOINTS
+    found = addresses[0] in by_itself.split(",")
+    return "" if found else f" --endpoints {','.join(addresses)}"
 
 
 def _coordctl() -> str:
@@ -216,7 +243,10 @@ def _breaker(action: str, line: str) -> click.Command:
         assert folder is not None, "the group has put it there"
         try:
             name = _leader_of(folder) if node == "leader" else node
-            click.echo(f"{name} is {localcluster.ask(folder, action, name)}")
+            state = localcluster.ask(folder, action, name)
+            if action == "restart":
+                _wait_until_back(folder, name)
+            click.echo(f"{name} is {state}")
         except (DevError, BlockingError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -230,6 +260,6 @@ for _action, _line in (
     ("stop", "Stop a node in order: SIGTERM."),
     ("pause", "Freeze a node: SIGSTOP, as if its machine hung."),
     ("resume", "Let a frozen node go on."),
-    ("restart", "Start a node, after stopping it if it runs."),
+    ("restart", "Start a node, after stopping it if it runs; return when it takes connections."),
 ):
     dev.add_command(_breaker(_action, _line))

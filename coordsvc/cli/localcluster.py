@@ -357,7 +357,7 @@ def ask(folder: Path, action: str, name: str, *, timeout_s: float = STOP_S + 2) 
         DevError: nothing runs there, there is no such node, or it did not happen in time.
 
     """
-    before = now = _node_in(read_state(folder), name)
+    before = now = node_in(read_state(folder), name)
     pipe = _open_pipe(folder)
     if pipe < 0:
         raise DevError(f"no cluster runs in {folder}: start one with coordsvc dev")
@@ -366,13 +366,19 @@ def ask(folder: Path, action: str, name: str, *, timeout_s: float = STOP_S + 2) 
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         time.sleep(0.02)
-        now = _node_in(read_state(folder), name)
+        now = node_in(read_state(folder), name)
         if now["state"] == OUTCOME[action] and (action != "restart" or now["pid"] != before["pid"]):
             return now["state"]
     raise DevError(f"{name} is still {now['state']}")
 
 
-def _node_in(state: DevState, name: str) -> NodeState:
+def node_in(state: DevState, name: str) -> NodeState:
+    """Return what is known of the node `name`.
+
+    Raises:
+        DevError: there is no such node.
+
+    """
     for node in state["nodes"]:
         if node["name"] == name:
             return node

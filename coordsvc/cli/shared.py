@@ -19,7 +19,7 @@ from coordsvc.cli import exits
 from coordsvc.cli.lazy import LazyGroup
 from coordsvc.cli.output import FORMATS
 from coordsvc_client.blocking import CallFailed, Connection, Unreachable
-from coordsvc_client.dialing import DEFAULT_ENDPOINTS, host_and_port
+from coordsvc_client.dialing import DEFAULT_ENDPOINTS, ENDPOINTS_VARIABLE, host_and_port
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ def parameters() -> list[click.Parameter]:
         _option(
             ["--endpoints"],
             metavar="HOST:PORT,...",
-            envvar="COORDSVC_ENDPOINTS",
+            envvar=ENDPOINTS_VARIABLE,
             help="Client addresses of the nodes.  [COORDSVC_ENDPOINTS; default: 127.0.0.1:2181-3]",
         ),
         _option(

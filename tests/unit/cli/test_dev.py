@@ -54,8 +54,19 @@ def test_ready_is_told_in_few_lines_and_a_signal_ends_it_well(tmp_path, server, 
     assert first == f"coordsvc dev · 1 nodes · data in {tmp_path} (kept; --fresh to start over)"
     assert nodes == f"  n1  {server.endpoint}  leader"
     assert last.startswith("ready in ")
-    assert "coordctl lock deploy -- echo it is mine" in last
+    command = f"coordctl lock deploy --endpoints {server.endpoint} -- echo it is mine"
+    assert last.endswith(command), "it can be pasted"
     assert calls == [("start", False), "stop"]
+
+
+def test_what_coordctl_finds_by_itself_it_is_not_told(tmp_path, monkeypatch):
+    monkeypatch.delenv("COORDSVC_ENDPOINTS", raising=False)
+    usual = LocalCluster(
+        tmp_path, plan(tmp_path, nodes=5, client_port=2181, peer_port=1, http_port=1), []
+    )
+    assert module._endpoints_option(usual) == ""
+    monkeypatch.setenv("COORDSVC_ENDPOINTS", "elsewhere:1")
+    assert module._endpoints_option(usual).startswith(" --endpoints 127.0.0.1:2181,127.0.0.1:2182")
 
 
 def test_a_write_was_taken_before_it_says_ready(tmp_path, server, calls, monkeypatch):
@@ -146,6 +157,36 @@ def test_a_node_can_be_broken_by_name_or_as_the_leader(program, tmp_path, server
         result = CliRunner().invoke(program, ["dev", "--data-dir", str(tmp_path), "kill", node])
         assert result.exit_code == 0, result.output
     assert asked == [(tmp_path, "kill", "n1"), (tmp_path, "kill", "n2")]
+
+
+@pytest.fixture
+def started(monkeypatch, server):
+    """Have a node that was started anew, and a way to change what is known of it."""
+    node = {"name": "n1", "pid": 1, "state": "running", "client": server.endpoint, "http": ""}
+    monkeypatch.setattr(localcluster, "read_state", lambda _folder: {"pid": 1, "nodes": [node]})
+    monkeypatch.setattr(localcluster, "ask", lambda *_arguments: "running")
+    return node
+
+
+def restart(tmp_path):
+    return CliRunner().invoke(cli, ["dev", "--data-dir", str(tmp_path), "restart", "n1"])
+
+
+def test_restart_returns_when_the_node_takes_connections(tmp_path, started, monkeypatch):
+    answers = iter([False, False, True])
+    monkeypatch.setattr(module, "_listens", lambda _address: next(answers))
+    result = restart(tmp_path)
+    assert (result.exit_code, result.output) == (0, "n1 is running\n")
+    assert next(answers, "all used") == "all used"
+
+
+def test_a_node_that_does_not_come_back_is_told(tmp_path, started, monkeypatch):
+    started["state"] = "dead"
+    assert "n1 is dead but takes no connections" in restart(tmp_path).output
+    started["state"] = "running"
+    monkeypatch.setattr(module, "_listens", lambda _address: False)
+    monkeypatch.setattr(module, "READY_S", 0.03)
+    assert restart(tmp_path).exit_code == 1
 
 
 def test_without_a_leader_that_is_told(tmp_path, server, monkeypatch):
