@@ -32,18 +32,31 @@ def encode_frame(value: object) -> bytes:
 def decode(body: bytes) -> object:
     """Return the value in `body`; sequences become lists.
 
+    The decoder cannot refuse MessagePack's own extension, the timestamp: it comes out as an
+    `msgpack.Timestamp`, which no shape of the protocol admits.
+
     Raises:
         FrameError: if `body` is not exactly one MessagePack value without maps or extensions.
 
     """
     try:
-        return msgpack.unpackb(body, use_list=True, raw=False, object_pairs_hook=_no_maps)
+        return msgpack.unpackb(
+            body,
+            use_list=True,
+            raw=False,
+            object_pairs_hook=_no_maps,
+            ext_hook=_no_extensions,
+        )
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise FrameError(f"not a MessagePack value: {error}") from error
 
 
 def _no_maps(_pairs: object) -> object:
     raise ValueError("maps are not part of the protocol")
+
+
+def _no_extensions(_code: int, _data: bytes) -> object:
+    raise ValueError("extensions are not part of the protocol")
 
 
 class FrameSplitter:
