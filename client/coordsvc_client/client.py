@@ -32,6 +32,8 @@ from coordsvc_client.wire import codes, ops
 
 PAGE: int = 1_000
 """Children asked for at a time."""
+LISTINGS_MAX: int = 5
+"""How often a listing is begun; its cursor is lost with the server it was begun at."""
 
 
 class TreeClient(SessionClient):
@@ -93,9 +95,18 @@ class TreeClient(SessionClient):
 
         """
         names: list[str] = []
-        async for page, _ in self.pages(path, consistency=consistency, timeout=timeout):
-            names.extend(cast("list[str]", page))
-        return names
+        listings = 1
+        while True:
+            try:
+                async for page, _ in self.pages(path, consistency=consistency, timeout=timeout):
+                    names.extend(cast("list[str]", page))
+            except CoordError as error:
+                if error.code != codes.CURSOR_LOST or listings == LISTINGS_MAX:
+                    raise
+            else:
+                return names
+            names.clear()
+            listings += 1
 
     async def nodes(
         self,

@@ -9,7 +9,8 @@
     ├─ TooLarge (ValueError)          ├─ Timeout (TimeoutError)
     ├─ Denied (PermissionError)       ├─ Unavailable (ConnectionError)
     ├─ StaleToken                     └─ Closed (Unavailable)
-    └─ TransactionFailed
+    ├─ TransactionFailed
+    └─ DiskFull
 
 Everything that is worth trying again has been tried again, under the same serial, before one of
 these is raised. `OutcomeUnknown` alone leaves it open whether a change took effect.
@@ -84,6 +85,12 @@ class Denied(CoordError, PermissionError):
     """The client may not do that."""
 
     default_code = codes.DENIED
+
+
+class DiskFull(CoordError):
+    """A disk of the cluster is nearly full: nothing may grow. Deletes still go through."""
+
+    default_code = codes.DISK_FULL
 
 
 class StaleToken(CoordError):
@@ -173,6 +180,7 @@ _BY_CODE: dict[int, type[CoordError]] = {
     codes.STALE_TOKEN: StaleToken,
     codes.LOCKED: LockNotAcquired,
     codes.DENIED: Denied,
+    codes.DISK_FULL: DiskFull,
     codes.COMPACTED: Compacted,
     codes.OUTCOME_UNKNOWN: OutcomeUnknown,
     codes.SUPERSEDED: OutcomeUnknown,

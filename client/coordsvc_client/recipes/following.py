@@ -10,6 +10,7 @@ from coordsvc_client.chroot import join
 from coordsvc_client.client import TreeClient
 from coordsvc_client.errors import CoordError, NoNode
 from coordsvc_client.model import Event, EventKind, Node, stat_of
+from coordsvc_client.wire import codes
 
 PAUSE_S = 0.5
 """Before another attempt to read everything again, when one has failed."""
@@ -59,7 +60,7 @@ async def follow_children(client: TreeClient, path: str) -> AsyncIterator[dict[s
         try:
             nodes, revision = await read_children(client, path)
         except CoordError as error:
-            if not error.retryable:
+            if not error.retryable and error.code != codes.CURSOR_LOST:
                 raise
             await asyncio.sleep(PAUSE_S)
             continue

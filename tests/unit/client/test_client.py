@@ -14,7 +14,8 @@ from coordsvc_client import (
     TransactionFailed,
     Unavailable,
 )
-from coordsvc_client.errors import BadRequest
+from coordsvc_client.client import TreeClient
+from coordsvc_client.errors import BadRequest, CoordError
 from coordsvc_client.wire import codes, ops
 from tests.unit.client.fake_server import FakeCluster
 from tests.unit.client.virtual_loop import virtual
@@ -248,3 +249,37 @@ async def test_a_load_generator_can_do_without_futures():
         assert sorted(map(str, answers)) == ["0"] * 2_000 + ["ping"]
         floors = [request[2] for request in cluster.requests if request[0] == ops.CREATE]
         assert floors == sorted(floors)
+
+
+def losing_cursors(cluster, times):
+    """Have the cluster lose the cursor of each listing's second page, so many times."""
+    left = [times]
+
+    def intercept(pipe, request):
+        if request[0] == ops.CHILDREN and request[7] and left[0]:
+            left[0] -= 1
+            pipe.send([request[1], codes.CURSOR_LOST, cluster.revision, None])
+            return True
+        return False
+
+    cluster.intercept = intercept
+
+
+@pytest.fixture
+def _short_pages(monkeypatch):
+    monkeypatch.setitem(TreeClient.pages.__kwdefaults__, "limit", 2)
+
+
+@pytest.mark.usefixtures("_short_pages")
+@virtual
+async def test_a_listing_whose_cursor_is_lost_is_begun_again():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        for name in "abcde":
+            await c.create(f"/{name}")
+        losing_cursors(cluster, 2)
+        assert await c.children("/") == list("abcde"), "each name once"
+        losing_cursors(cluster, 100)
+        with pytest.raises(CoordError) as caught:
+            await c.children("/")
+        assert caught.value.code == codes.CURSOR_LOST

@@ -21,6 +21,7 @@ def test_every_code_has_an_exception_that_keeps_code_path_and_words(code):
         (codes.NO_QUORUM, ConnectionError),
         (codes.BAD_PATH, ValueError),
         (codes.LOCKED, TimeoutError),
+        (codes.DISK_FULL, errors.DiskFull),
     ],
 )
 def test_an_exception_is_also_the_builtin_one_that_people_catch(code, builtin):
