@@ -366,6 +366,7 @@ class Leader:
             entries = log.slice(first, log.fitting(first))
             request = AppendRequest(core.term, base, log.term_at(base), core.commit, entries)
             made[first] = request
+            core.out.more = core.out.more or base + len(entries) < log.last_index
         last = base + len(request.entries)
         progress.commit_told = max(progress.commit_told, min(core.commit, last))
         progress.sent(last, log.bytes_between(base, last), core.now)

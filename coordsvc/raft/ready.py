@@ -47,6 +47,9 @@ class Ready:
     leadership_changed: bool = False
     """`leader`, `term` or the role changed."""
 
+    more: bool = False
+    """A follower lacks more than one message may carry: take the next Ready at once."""
+
     membership_changed: bool = False
     """`membership` changed (it takes effect when appended, not when committed)."""
 

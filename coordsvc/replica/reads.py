@@ -22,8 +22,10 @@ class ReadQueue:
     __slots__ = ("_asked", "_behind", "_new", "_token")
 
     def __init__(self, token: int = 0) -> None:
-        """Start behind `token`, which must differ from that of every earlier life of this replica:
-        the leader may still answer what was asked then, and that answer is too old for us."""
+        """Start behind `token`, which must differ from that of every earlier life of this replica.
+
+        The leader may still answer what was asked then, and that answer is too old for us.
+        """
         self._token = token
         self._new: list[Waiting] = []
         self._asked: dict[int, tuple[Millis, list[Waiting]]] = {}

@@ -174,7 +174,7 @@ class Replica:
         min_revision: Index,
         now: Millis,
     ) -> None:
-        """Have `client.serve(read)` called when the consistency asked for allows it."""
+        """Have `client.serve(read)` called when its consistency allows it."""
         if self.health.differs:
             client.read_refused(serial, codes.BEHIND, DIFFERS)
         elif consistency == ops.LINEARIZABLE:
@@ -287,8 +287,9 @@ class Replica:
     # ------------------------------------------------------------------ the turn
 
     def take_effects(self, now: Millis, wall_ms: Millis) -> Effects:
-        """Return everything to be done for what came in since the last call.
+        """Return everything to be written and sent for what came in since the last call.
 
+        When it is under way, call `catch_up`: the disk and the others work while we apply.
         `wall_ms` is this machine's wall clock, for the stamps of new entries.
         """
         self._wall_ms = wall_ms
@@ -296,26 +297,34 @@ class Replica:
         if now >= self._housekeeping_at:
             self._housekeep(now)
         self._exchange(now, wall_ms)
-        if not self.health.differs:
-            self._apply(now)
-        if self.desk.outgoing or self.reads.unasked:  # what came behind a greeting
-            self._exchange(now, wall_ms)
-        if self.snapshots.compaction.is_due(self.applied, now) and not self.health.differs:
-            self.snapshots.take(self.machine, self._effects)
         effects = self._effects
         self._effects = Effects()
         return effects
 
+    def catch_up(self, now: Millis) -> bool:
+        """Apply what is decided and answer who waits for it.
+
+        Returns whether another turn is wanted at once: what came behind a greeting, or a
+        snapshot that is due.
+        """
+        if not self.health.differs:
+            self._apply(now)
+            if self.snapshots.compaction.is_due(self.applied, now):
+                self.snapshots.take(self.machine, self._effects)
+                return True
+        return self.raft.leader is not None and bool(self.desk.outgoing or self.reads.unasked)
+
     def _exchange(self, now: Millis, wall_ms: Millis) -> None:
         """Give Raft what came in, and take what it wants, until it wants nothing more."""
-        while True:
+        again = True
+        while again:
             self._follow_leadership(now)
             self._pass_on_commands(now, wall_ms)
             self._pass_on_reads(now)
             ready = self.raft.ready()
-            if not ready:
-                return
-            self._carry_out(ready, now)
+            if ready:
+                self._carry_out(ready, now)
+            again = ready.more or ready.leadership_changed
 
     def _pass_on_commands(self, now: Millis, wall_ms: Millis) -> None:
         if self.leading:
@@ -453,10 +462,6 @@ class Replica:
     def _submit_again(self) -> None:
         self.desk.resubmit()
         self.reads.ask_again()
-
-    def say_goodbye(self) -> None:
-        """Stop serving: clients go elsewhere, their sessions live on."""
-        self.desk.send_away(codes.STOPPING, "this server is stopping")
 
     def hand_over(self, now: Millis, to: NodeId | None = None) -> bool:
         """Hand leadership to `to`, or to whoever is furthest; False if nobody can take it."""

@@ -93,13 +93,10 @@ class Driver:
             self.fail(error)
 
     def _take_turn(self, now: Millis) -> None:
-        effects = self.replica.take_effects(now, wall_ms())
-        if effects.writes:  # what others must do meanwhile goes first, else our answers
-            self._carry_out(effects)
-            self.flush_clients()
-        else:
-            self.flush_clients()
-            self._carry_out(effects)
+        self._carry_out(self.replica.take_effects(now, wall_ms()))
+        if self.replica.catch_up(now):
+            self.schedule()
+        self.flush_clients()
         deadline = self.replica.deadline()
         if deadline <= now:
             self.replica.wake(now)  # the timer does not run while turn follows turn

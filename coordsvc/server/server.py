@@ -12,6 +12,7 @@ from typing import Final
 from coordsvc.base.errors import CoordsvcError, SetupError
 from coordsvc.base.ids import NodeId
 from coordsvc.base.ports import Logger
+from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
 from coordsvc.raft.messages import Membership
@@ -154,7 +155,7 @@ class Server:
         """Hand leadership over, say goodbye to clients, close the doors, finish the log."""
         self.replica.stopping = True
         await self._hand_over()
-        self.replica.say_goodbye()
+        self.replica.desk.send_away(codes.STOPPING, "this server is stopping")
         self.driver.schedule()
         await asyncio.sleep(0)
         await self.clients.close()

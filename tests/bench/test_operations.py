@@ -111,6 +111,7 @@ class Node:
             frame = codec.encode(message, self.replica.encoder)
             self.group.sent.append((peer, self.name, frame[4:]))
         counts["peer writes"] += len({peer for peer, _ in effects.send})
+        self.replica.catch_up(now)
 
 
 class Group:

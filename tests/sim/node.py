@@ -15,6 +15,7 @@ from typing import Final
 
 from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFailed, DiskFull
 from coordsvc.base.ids import Millis, NodeId
+from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
 from coordsvc.raft.messages import Membership
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
@@ -208,6 +209,8 @@ class SimServer:
         effects = self.replica.take_effects(now, self.machine.clock.wall_ms())
         self.observer.turned(self.name, self.replica, effects)
         self._carry_out(effects)
+        if self.replica.catch_up(now):
+            self.schedule()
         self._flush_clients()
         deadline = self.replica.deadline()
         if deadline <= now:
@@ -372,7 +375,7 @@ class SimServer:
         if self.replica.leading and self.network.world.now < until:
             self.process.after(HAND_OVER_POLL, lambda: self._poll_hand_over(until))
             return
-        self.replica.say_goodbye()
+        self.replica.desk.send_away(codes.STOPPING, "this server is stopping")
         self.turn()
         for stream in list(self.port.connections.values()):
             stream.close()

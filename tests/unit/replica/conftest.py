@@ -159,9 +159,11 @@ class Member:
         self.chunks += effects.store_chunk
         if not self.hold_chunks:
             self.store_chunks()
+        again = self.replica.catch_up(now)
         synced = not self.slow_disk and self.sync()
         return bool(
-            synced
+            again
+            or synced
             or effects.send
             or effects.writes
             or effects.drop_log_before

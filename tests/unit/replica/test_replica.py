@@ -205,6 +205,7 @@ def test_an_attachment_that_fails_does_not_serve_other_reads_twice(cluster, make
     stranger.read("attach", now=cluster.now, serial=0)
     cluster.settle()
     replica.take_effects(cluster.now, 1)
+    replica.catch_up(cluster.now)
     stranger = make_client(replica)
     stranger.serve = lambda read: replica.attach(stranger, 999, b"?")
     replica.reads.add_behind(stranger, 0, "attach", index=1, give_up=cluster.now + 1)
@@ -580,7 +581,7 @@ def test_an_operator_s_command_is_answered_once(cluster):
 def test_a_stopping_replica_sends_its_clients_elsewhere_and_keeps_their_sessions(cluster):
     leader = cluster.leader
     client = cluster.client(leader)
-    cluster[leader].say_goodbye()
+    cluster[leader].desk.send_away(codes.STOPPING, "bye")
     assert client.told[-1] == ("rejected", codes.STOPPING)
     cluster.settle()
     assert client.session in cluster[leader].machine.sessions.by_id

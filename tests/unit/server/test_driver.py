@@ -45,6 +45,9 @@ class ScriptedReplica:
             raise self.error
         return self.effects.pop(0) if self.effects else Effects()
 
+    def catch_up(self, now):
+        return False
+
     def deadline(self):
         return self.due
 

@@ -49,7 +49,8 @@ class House:
             for write in effects.writes:
                 assert isinstance(write, Write)
                 self.replica.persisted(self.now)
-            if not effects.writes and self.replica.deadline() > 0:
+            again = self.replica.catch_up(self.now)
+            if not again and not effects.writes and self.replica.deadline() > 0:
                 return
 
     def guest(self):
