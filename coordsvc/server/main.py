@@ -36,15 +36,16 @@ async def serve(settings: Settings, log: Logger) -> int:
         address = settings.http_address
         await listening(admin.listen(address.host, address.port), address, "http-address")
     except BaseException:
-        server.folder.close()
+        await server.stop()
         raise
     notify(READY)
     error = await server.stopped
     notify(STOPPING)
+    if error is None:
+        await server.stop()
+    await admin.close()
     if error is not None:
         return EXIT_FATAL
-    await server.stop()
-    await admin.close()
     log.info("stopped")
     return 0
 
