@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from coordsvc_client.conversation import Conversation
 from coordsvc_client.endpoints import Address, Endpoints, parse_address
@@ -66,8 +66,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. The link greets when it takes this connection into use."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is not one by its class
 
     def data_received(self, data: bytes) -> None:
         """Hand over bytes; before the connection is in use, they belong to the greeting."""

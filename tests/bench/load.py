@@ -14,13 +14,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import cast
 
 import uvloop
 
 from coordsvc_client import connect
 from coordsvc_client.client import TreeClient
-from coordsvc_client.link import Wire
 from coordsvc_client.watching import Watch
 from coordsvc_client.wire import codes, ops
 from tests.bench import proc
@@ -379,14 +377,8 @@ def _pids(job: Json) -> dict[str, int]:
     return found
 
 
-def take_any_transport(wire: Wire, transport: asyncio.BaseTransport) -> None:
-    """Keep the transport, whatever its class: uvloop's is not one of asyncio's."""
-    wire.transport = cast("asyncio.Transport", transport)
-
-
 async def serve() -> None:
     """Carry out jobs until the input ends."""
-    Wire.connection_made = take_any_transport  # type: ignore[method-assign,assignment]
     proc.raise_file_limit()
     generator = Generator()
     jobs: dict[str, Callable[[Json], Coroutine[None, None, Json]]] = {
