@@ -48,9 +48,7 @@ def find_folder() -> Path:
 
     """
     named = os.environ.get(FOLDER_VARIABLE)
-    places = [Path(named)] if named else [
-        base / name for base in (ROOT, *ROOT.parents) for name in ("peers", "shared/peers")
-    ]  # fmt: skip
+    places = [Path(named)] if named else [base / "peers" for base in (ROOT, *ROOT.parents)]
     for place in places:
         if (place / "peers_up.sh").exists():
             return place.resolve()
