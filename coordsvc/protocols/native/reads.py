@@ -54,6 +54,16 @@ def read_request(op: int, serial: Serial, request: list[object]) -> tuple[Read |
         BadReadError: says what is wrong with it.
 
     """
+    if op == ops.GET and len(request) == 5:  # the most frequent one, in one look
+        _op, _serial, consistency, min_revision, path = request
+        if (
+            type(path) is str
+            and type(consistency) is int
+            and ops.LINEARIZABLE <= consistency <= ops.STALE
+            and type(min_revision) is int
+            and min_revision >= 0
+        ):
+            return Read(serial, op, [path]), consistency, min_revision
     if len(request) < 4:
         raise BadReadError("a read is [op, serial, consistency, min_revision, ...]")
     _op, _serial, consistency, min_revision, *arguments = request
@@ -105,9 +115,11 @@ def answer(  # noqa: PLR0911 - one for each question
     machine: StateMachine, pages: Pages, read: Read
 ) -> tuple[int, Value]:
     """Return (code, value) for a read whose shape was checked by `read_request`."""
+    if read.op == ops.GET:
+        (path,) = read.arguments
+        assert isinstance(path, str)
+        return queries.get(machine, path)
     match read.op, read.arguments:
-        case ops.GET, [str(path)]:
-            return queries.get(machine, path)
         case ops.STAT, [str(path)]:
             return queries.stat(machine, path)
         case ops.PING, []:
@@ -132,6 +144,10 @@ def answer(  # noqa: PLR0911 - one for each question
 
 def weight_of(value: Value) -> int:
     """Return how many bytes of data an answer carries, roughly: what counts are large ones."""
+    if value is None:
+        return 0
+    if type(value) is tuple and value and type(value[0]) is bytes:  # of a GET
+        return len(value[0])
     match value:
         case [bytes() as data, _]:
             return len(data)
