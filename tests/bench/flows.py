@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 
 from coordsvc_client.client import TreeClient
@@ -47,7 +48,7 @@ class Run:
             self.times.append(seconds)
 
 
-class Flow:
+class Flow(ABC):
     """One outstanding operation at a time, again and again."""
 
     def __init__(self, run: Run, client: TreeClient, number: int) -> None:
@@ -69,9 +70,9 @@ class Flow:
         paths = self.run.paths
         return paths[self.at % len(paths)]
 
+    @abstractmethod
     def ask(self) -> None:
         """Begin one operation; `finish` is called at its end."""
-        raise NotImplementedError
 
     @property
     def owes(self) -> bool:
