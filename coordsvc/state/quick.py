@@ -1,7 +1,7 @@
 """The short way of the most frequent command: SET of bytes, any version, no guards.
 
-It does what the general way does without the objects between: about 3.6 µs for an entry
-instead of 4.5, on every replica (`commands.plain_set` recognises it). `test_quick.py` holds the two ways
+It does what the general way does without the objects between: about 3.6 µs for an entry instead
+of 4.5, on every replica (`commands.plain_set` recognises it). `test_quick.py` holds the two ways
 against each other.
 """
 
