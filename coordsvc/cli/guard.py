@@ -25,6 +25,10 @@ GRACE_MS: Final = 5_000
 FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
+class CannotRunError(Exception):
+    """The command could not be started; the text says why."""
+
+
 class GuardedChild:
     """A command, and the claim without which it must not run."""
 
@@ -43,26 +47,52 @@ class GuardedChild:
         self._grace_ms = min(GRACE_MS, connection.conversation.lease.timeout_ms // 3)
         self._kill_at = NEVER
         self._forward: list[int] = []
-        self._child = subprocess.Popen(  # noqa: S603 - running it is the purpose
-            command, env={**os.environ, **environment}, process_group=0
-        )
+        self._command = command
+        self._environment = {**os.environ, **environment}
 
     def run(self) -> int:
-        """Return the exit code of the child as a shell gives it, when it has ended."""
-        with self._signals() as woken, self._terminal():
-            code = self._child.poll()
-            while code is None:
-                self._connection.turn(self._next_look(), also=[woken.fileno()])
-                with contextlib.suppress(BlockingIOError):
-                    woken.recv(4096)
-                for number in self._forward:
-                    self._signal(number)
-                self._forward.clear()
-                self._end_if_unsafe(clock_ms())
-                code = self._child.poll()
+        """Run the child; return its exit code as a shell gives it, when it has ended.
+
+        Signals are caught before there is a child: one that ended this process in between would
+        leave the child running without the lock.
+
+        Raises:
+            CannotRunError: there is no such command, or it may not be run.
+
+        """
+        with self._signals() as woken:
+            child = self._start()
+            try:
+                with _terminal_of(child):
+                    code = self._wait(child, woken)
+            except BaseException:
+                _signal(child, signal.SIGKILL)  # nobody is left to end it in time
+                child.wait()
+                raise
         if self.lost:
-            self._signal(signal.SIGKILL)  # whatever it has left behind
+            _signal(child, signal.SIGKILL)  # whatever it has left behind
         return code if code >= 0 else 128 - code
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603 - running it is the purpose
+                self._command, env=self._environment, process_group=0
+            )
+        except OSError as error:
+            raise CannotRunError(error.strerror) from error
+
+    def _wait(self, child: subprocess.Popen[bytes], woken: socket.socket) -> int:
+        code = child.poll()
+        while code is None:
+            self._connection.turn(self._next_look(), also=[woken.fileno()])
+            with contextlib.suppress(BlockingIOError):
+                woken.recv(4096)
+            for number in self._forward:
+                _signal(child, number)
+            self._forward.clear()
+            self._end_if_unsafe(child, clock_ms())
+            code = child.poll()
+        return code
 
     def _next_look(self) -> int:
         return min(self._kill_at, self._doubtful_at()) if not self.lost else self._kill_at
@@ -71,21 +101,17 @@ class GuardedChild:
         """Return from when the child could not be ended in time any more."""
         return self._connection.conversation.lease.end() - self._grace_ms
 
-    def _end_if_unsafe(self, now: int) -> None:
+    def _end_if_unsafe(self, child: subprocess.Popen[bytes], now: int) -> None:
         if now >= self._kill_at:
-            self._signal(signal.SIGKILL)
+            _signal(child, signal.SIGKILL)
             self._kill_at = NEVER
         elif not self.lost and (
             self._claim.state is not ClaimState.HELD or now >= self._doubtful_at()
         ):
             self.lost = True
             self._kill_at = now + self._grace_ms
-            self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, number)
+            _signal(child, signal.SIGTERM)
+            _signal(child, signal.SIGCONT)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[socket.socket]:
@@ -109,19 +135,25 @@ class GuardedChild:
             woken.close()
             waker.close()
 
-    @contextlib.contextmanager
-    def _terminal(self) -> Iterator[None]:
-        """Lend the terminal to the child, so that it can read and gets Ctrl-C itself."""
-        if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
-            yield
-            return
-        terminal = sys.stdin.fileno()
-        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        try:
-            with contextlib.suppress(OSError):
-                os.tcsetpgrp(terminal, self._child.pid)
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                os.tcsetpgrp(terminal, os.getpgrp())
-            signal.signal(signal.SIGTTOU, before)
+
+def _signal(child: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+@contextlib.contextmanager
+def _terminal_of(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Lend the terminal to the child, so that it can read and gets Ctrl-C itself."""
+    if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+        yield
+        return
+    terminal = sys.stdin.fileno()
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        with contextlib.suppress(OSError):
+            os.tcsetpgrp(terminal, child.pid)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.tcsetpgrp(terminal, os.getpgrp())
+        signal.signal(signal.SIGTTOU, before)

@@ -12,7 +12,7 @@ import click
 
 from coordsvc.base.vocabulary import codes
 from coordsvc.cli.exits import KILLED, LOST, NOT_ACQUIRED
-from coordsvc.cli.guard import GuardedChild
+from coordsvc.cli.guard import CannotRunError, GuardedChild
 from coordsvc.cli.shared import Failure, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection
 from coordsvc_client.claims import Claim, ClaimState
@@ -52,11 +52,11 @@ def run_guarded(
     """
     if claim.state is not ClaimState.HELD:
         raise Failure(f"{claim.path}: lost before the command was started", LOST)
+    child = GuardedChild(connection, claim, command, environment)
     try:
-        child = GuardedChild(connection, claim, command, environment)
-    except OSError as error:
-        raise Failure(f"{command[0]}: {error.strerror}", NO_COMMAND) from None
-    code = child.run()
+        code = child.run()
+    except CannotRunError as error:
+        raise Failure(f"{command[0]}: {error}", NO_COMMAND) from None
     if child.lost:
         raise Failure(f"{claim.path}: lost; the command was ended", KILLED)
     return code

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from coordsvc_client import connect
-from tests.integration.cluster import free_ports
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -236,22 +236,27 @@ def test_a_watch_prints_each_change_and_runs_a_command_for_each(ctl):
             process.communicate()
 
 
-def test_an_election_runs_its_command_and_shows_its_leader(ctl):
-    observer = ctl.start("elect", "chief", "--observe")
-    first = ctl.start("elect", "chief", "--value", "host1:80", "--", "sleep", "30")
+def test_an_election_runs_its_command_and_shows_its_leader(ctl, tmp_path):
+    seen = tmp_path / "seen"
+    running = [ctl.start("elect", "chief", "--observe")]
+    observer = running[0]
     try:
         assert observer.stdout.readline() == "nobody leads\n"
-        until(lambda: observer.stdout.readline().startswith("host1:80  token "))
-        script = "sleep 1; exit 5"
+        first = ctl.start("elect", "chief", "--value", "host1:80", "--", "sleep", "30")
+        running.append(first)
+        assert observer.stdout.readline().startswith("host1:80  token ")
+        script = f"until [ -e {seen} ]; do sleep 0.05; done; exit 5"
         second = ctl.start("elect", "chief", "--value", "host2:80", "--", "sh", "-c", script)
+        running.append(second)
         until(lambda: "waits" in ctl("locks", "show", "/elections/chief"))
         first.send_signal(signal.SIGINT)
         assert ended(first)[0] == 128 + signal.SIGINT
-        assert ended(second)[0] == 5
         until(lambda: observer.stdout.readline().startswith("host2:80  token "))
+        seen.touch()
+        assert ended(second)[0] == 5
         assert observer.stdout.readline() == "nobody leads\n"
     finally:
-        for process in (observer, first):
+        for process in running:
             process.kill()
             process.communicate()
 

@@ -9,7 +9,7 @@ import pytest
 
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.cli import guard
-from coordsvc.cli.guard import GuardedChild
+from coordsvc.cli.guard import CannotRunError, GuardedChild
 from coordsvc_client.blocking import Connection
 
 LOYAL = "import sys, time; sys.stdout.write('up'); sys.stdout.flush(); time.sleep(60)"
@@ -45,8 +45,8 @@ def test_a_command_that_a_signal_ended_has_the_code_that_a_shell_gives_it(held):
 
 
 def test_a_command_that_is_not_there_is_not_run(held):
-    with pytest.raises(FileNotFoundError):
-        child_of(held, "/no/such/command")
+    with pytest.raises(CannotRunError, match="No such file"):
+        child_of(held, "/no/such/command").run()
 
 
 def test_when_the_lock_is_lost_the_command_is_ended(held, server):
@@ -132,3 +132,31 @@ def test_signals_go_on_to_the_command_and_ours_are_as_before(held, number):
     child = child_of(held, "sh", "-c", f"sleep 0.2; {script}")
     assert child.run() == 5
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_before_the_command_does_not_leave_it_alone(held, number, monkeypatch):
+    start = GuardedChild._start
+
+    def start_late(child):
+        signal.raise_signal(number)
+        return start(child)
+
+    monkeypatch.setattr(GuardedChild, "_start", start_late)
+    assert child_of(held, "sleep", "60").run() == 128 + number
+
+
+def test_what_stops_us_stops_the_command(held, monkeypatch, tmp_path):
+    pid_file = tmp_path / "pid"
+    connection = held[0]
+
+    def fail(*_arguments, **_options):
+        while not pid_file.exists() or not pid_file.read_text():
+            time.sleep(0.005)
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(connection, "turn", fail)
+    child = child_of(held, "sh", "-c", f"echo $$ > {pid_file}; exec sleep 60")
+    with pytest.raises(RuntimeError, match="broken"):
+        child.run()
+    assert not is_alive(int(pid_file.read_text()))

@@ -12,17 +12,15 @@ import pytest
 
 from coordsvc.cli import localcluster
 from coordsvc.cli.localcluster import DevError, LocalCluster, ask, plan
+from tests.ports import free_block
 
 NODE = "import signal, time\ntime.sleep(60)\n"
 
 
 @pytest.fixture
 def plans(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        base = probe.getsockname()[1]
-    base = base if base < 60_000 else base - 6_000
-    return plan(tmp_path, nodes=2, client_port=base, peer_port=base + 100, http_port=base + 200)
+    base = free_block(6)
+    return plan(tmp_path, nodes=2, client_port=base, peer_port=base + 2, http_port=base + 4)
 
 
 @pytest.fixture
