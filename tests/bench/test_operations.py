@@ -37,7 +37,7 @@ from coordsvc.state.queries import Pages
 from coordsvc_client import connect
 from coordsvc_client.conversation import Conversation
 from coordsvc_client.wire import codes, ops
-from tests.integration.cluster import free_ports
+from tests.ports import free_ports
 
 WRITES = 1_000
 OUTSTANDING = 50

@@ -16,7 +16,8 @@ from typing import Self
 
 from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
 from tests.chaos.machinery import BadDisks, MissingError, Network, SmallDisks
-from tests.integration.cluster import Cluster, free_ports
+from tests.integration.cluster import Cluster
+from tests.ports import free_ports
 
 OPTIONS = ("--snapshot-every-entries", "2000", "--log-entries-kept", "500")
 TOKEN = "a token of the run, for the admin pages"

@@ -6,27 +6,15 @@ import asyncio
 import http.client
 import json
 import signal
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from coordsvc.cli.localcluster import HOST, PAUSED, RUNNING, STOPPED, LocalNode, NodePlan
+from tests.ports import free_ports
 
 READY_S = 20.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 class Cluster:

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from coordsvc.cli.localcluster import STOPPED
-from tests.integration.cluster import Cluster, free_ports
+from tests.integration.cluster import Cluster
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.integration
 

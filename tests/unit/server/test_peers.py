@@ -1,7 +1,6 @@
 """Links between replicas on loopback: who dials, what breaks them, what replaces what."""
 
 import asyncio
-import socket
 
 import pytest
 
@@ -12,6 +11,7 @@ from coordsvc.raft.messages import Heartbeat
 from coordsvc.replica.codec import EntryEncoder
 from coordsvc.server import peers as module
 from coordsvc.server.peers import PeerLinks
+from tests.ports import free_ports
 
 
 class FakeReplica:
@@ -45,11 +45,6 @@ class FakeDriver:
         self.fatal.append(error)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 class End:
     """One replica's links."""
 
@@ -81,7 +76,7 @@ async def finish(*ends):
 
 @pytest.fixture
 def ports():
-    return {name: free_port() for name in "ab"}
+    return dict(zip("ab", free_ports(2), strict=True))
 
 
 @pytest.fixture

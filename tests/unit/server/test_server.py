@@ -12,14 +12,7 @@ from coordsvc.server.config import resolve
 from coordsvc.server.server import Server, listening
 from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+from tests.ports import free_ports
 
 
 class Caller:
