@@ -69,7 +69,6 @@ ERRORS = [
     ("too few arguments of a read", codes.MALFORMED, ops.CHILDREN, "/e"),
     ("an operation that is not there", codes.UNSUPPORTED, 31),
     ("an operation of the servers", codes.UNSUPPORTED, ops.EXPIRE_SESSION, 1),
-    ("a time of the past in a watch", codes.COMPACTED, ops.WATCH, "/e", 0, 1, False),
 ]
 
 
@@ -82,11 +81,19 @@ def test_a_wrong_request_gets_its_code_and_nothing_else_happens(leader, code, re
         raw.ask(ops.CREATE, "/e", *PLAIN)
         raw.ask(ops.CREATE, "/e/e", b"", ops.EPHEMERAL, False, False, 0, [])
         answer = raw.ask(*request_)
-        if code == codes.COMPACTED and answer[1] == codes.OK:
-            pytest.skip("the history still reaches back to the beginning")
         assert answer[1] == code, answer
         assert raw.ask(ops.GET, "/e")[1] == codes.OK
         assert raw.ask(ops.CLOSE)[1] == codes.OK
+
+
+def test_a_watch_from_before_the_history_is_told_so(leader):
+    with Raw(leader) as raw:
+        raw.hello()
+        data = bytes(limits.MIB - 100)
+        for _ in range(limits.HISTORY_BYTES_MAX // limits.MIB + 1):
+            assert raw.ask(ops.PUT, "/long-ago", data, False, [])[1] == codes.OK
+        assert raw.ask(ops.WATCH, "/long-ago", 0, 1, False)[1] == codes.COMPACTED
+        assert raw.ask(ops.GET, "/long-ago")[1] == codes.OK
 
 
 def test_a_conflict_in_a_transaction_leaves_nothing_behind(leader):
