@@ -13,14 +13,14 @@ from coordsvc.server.main import run
 
 
 @click.command(params=node_parameters())
-def serve(config: Path | None, **given: str | bool | None) -> None:
+def serve(config: Path | None, zoo_cfg: Path | None, **given: str | bool | None) -> None:
     """Run one node until SIGTERM or SIGINT.
 
     An option is taken from its flag, else its variable, else the file, else its default.
     """
-    settings = resolve_or_exit(config, given).settings
+    resolved = resolve_or_exit(config, zoo_cfg, given)
     try:
-        code = run(settings)
+        code = run(resolved.settings, resolved.notices)
     except SetupError as error:
         click.echo(f"coordsvc: {error}", err=True)
         code = SETUP_EXIT

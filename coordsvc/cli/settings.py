@@ -17,13 +17,18 @@ SETUP_EXIT = 2
 
 
 def node_parameters() -> list[click.Parameter]:
-    """Return `--config` and the options of a node as parameters of a command."""
+    """Return `--config`, `--zoo-cfg` and the options of a node as parameters of a command."""
     config_file = click.Option(
         ["--config"],
         type=click.Path(path_type=Path, dir_okay=False),
         help=f"TOML file with any of these options as keys.  [{FILE_VARIABLE}]",
     )
-    return [config_file, *(_parameter_of(option) for option in OPTIONS)]
+    zoo_cfg = click.Option(
+        ["--zoo-cfg"],
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="ZooKeeper's zoo.cfg; counts less than all other sources.",
+    )
+    return [config_file, zoo_cfg, *(_parameter_of(option) for option in OPTIONS)]
 
 
 def _parameter_of(option: Option[object]) -> click.Option:
@@ -38,7 +43,9 @@ def _parameter_of(option: Option[object]) -> click.Option:
     )
 
 
-def resolve_or_exit(config: Path | None, given: Mapping[str, str | bool | None]) -> Resolved:
+def resolve_or_exit(
+    config: Path | None, zoo_cfg: Path | None, given: Mapping[str, str | bool | None]
+) -> Resolved:
     """Return the settings from the command line, the environment and the file.
 
     Faults are written to stderr and end the program with SETUP_EXIT.
@@ -49,7 +56,7 @@ def resolve_or_exit(config: Path | None, given: Mapping[str, str | bool | None])
         if value is not None
     }
     try:
-        return resolve(flags=flags, environment=os.environ, file=config)
+        return resolve(flags=flags, environment=os.environ, file=config, zoo_cfg=zoo_cfg)
     except SetupError as error:
         for line in str(error).splitlines():
             click.echo(f"coordsvc: {line}", err=True)
@@ -63,17 +70,29 @@ def config() -> None:
 
 @config.command(params=node_parameters())
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
-def show(origin: bool, config: Path | None, **given: str | bool | None) -> None:
+def show(
+    origin: bool, config: Path | None, zoo_cfg: Path | None, **given: str | bool | None
+) -> None:
     """Print the settings as a TOML file that can be used as one."""
-    for choice in resolve_or_exit(config, given).choices:
+    resolved = resolve_or_exit(config, zoo_cfg, given)
+    _tell(resolved)
+    for choice in resolved.choices:
         line = f"{choice.option.name} = {_toml_of(choice.text)}"
         click.echo(f"{line:<48} # {choice.origin}" if origin else line)
 
 
 @config.command(params=node_parameters())
-def check(config: Path | None, **given: str | bool | None) -> None:
-    """Check the settings; silent if a node can run with them, else exit 2 and name the faults."""
-    resolve_or_exit(config, given)
+def check(config: Path | None, zoo_cfg: Path | None, **given: str | bool | None) -> None:
+    """Check the settings; silent if a node can run with them, else exit 2 and name the faults.
+
+    What of a zoo.cfg is not honoured is told as well.
+    """
+    _tell(resolve_or_exit(config, zoo_cfg, given))
+
+
+def _tell(resolved: Resolved) -> None:
+    for notice in resolved.notices:
+        click.echo(f"coordsvc: {notice.level}: {notice.text}", err=True)
 
 
 def _toml_of(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from coordsvc.base.errors import SetupError
-from coordsvc.server import options
+from coordsvc.server import options, zoocfg
 from coordsvc.server.addresses import Address, Member
 from coordsvc.server.options import OPTIONS, VARIABLE_PREFIX, Option
 
@@ -94,6 +94,8 @@ class Resolved:
 
     settings: Settings
     choices: tuple[Choice, ...]
+    notices: tuple[zoocfg.Notice, ...] = ()
+    """What is to be said about how a zoo.cfg was read."""
 
 
 def resolve(
@@ -101,6 +103,7 @@ def resolve(
     flags: Mapping[str, str],
     environment: Mapping[str, str],
     file: Path | None = None,
+    zoo_cfg: Path | None = None,
 ) -> Resolved:
     """Return the settings that these sources add up to.
 
@@ -108,6 +111,7 @@ def resolve(
         flags: option names (without dashes in front) and texts given on the command line.
         environment: all of it; what does not start with COORDSVC_ is not looked at.
         file: a TOML file; without it, the one that COORDSVC_CONFIG names, if any.
+        zoo_cfg: a ZooKeeper configuration, which counts less than the TOML file.
 
     Raises:
         SetupError: with one line for each fault.
@@ -116,8 +120,13 @@ def resolve(
     if file is None and environment.get(FILE_VARIABLE):
         file = Path(environment[FILE_VARIABLE])
     faults: list[str] = []
+    notices: list[zoocfg.Notice] = []
     given: dict[str, Choice] = {}
-    for source in (_from_file(file, faults), _from_environment(environment, faults)):
+    for source in (
+        _from_zoo_cfg(zoo_cfg, faults, notices),
+        _from_file(file, faults),
+        _from_environment(environment, faults),
+    ):
         given.update((choice.option.name, choice) for choice in source)
     for option in OPTIONS:
         if option.name in flags:
@@ -128,7 +137,8 @@ def resolve(
     faults.extend(() if faults else _contradictions(settings))
     if faults:
         raise SetupError("\n".join(faults))
-    return Resolved(settings, tuple(given[option.name] for option in OPTIONS))
+    choices = tuple(given[option.name] for option in OPTIONS)
+    return Resolved(settings, choices, tuple(notices))
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
@@ -148,6 +158,19 @@ def _from_environment(environment: Mapping[str, str], faults: list[str]) -> Iter
             and _INJECTED.fullmatch(variable) is None
         ):
             faults.append(unknown(f"variable {variable}", variable, by_variable))
+
+
+def _from_zoo_cfg(
+    file: Path | None, faults: list[str], notices: list[zoocfg.Notice]
+) -> Iterator[Choice]:
+    if file is None:
+        return
+    read = zoocfg.read(file)
+    notices += read.notices
+    faults += (f"{file}: {fault}" for fault in read.faults)
+    by_name = {option.name: option for option in OPTIONS}
+    for name, text in read.options.items():
+        yield Choice(by_name[name], text, str(file))
 
 
 def _from_file(file: Path | None, faults: list[str]) -> Iterator[Choice]:

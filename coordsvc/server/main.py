@@ -7,6 +7,7 @@ import gc
 import importlib
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from coordsvc.base.errors import Fatal
@@ -16,6 +17,7 @@ from coordsvc.server.config import Settings
 from coordsvc.server.notify import READY, STOPPING, notify
 from coordsvc.server.server import Server, listening
 from coordsvc.server.status import native_status
+from coordsvc.server.zoocfg.translation import WARNING, Notice
 
 EXIT_FATAL: Final = 70
 
@@ -50,10 +52,14 @@ async def serve(settings: Settings, log: Logger) -> int:
     return 0
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, notices: Sequence[Notice] = ()) -> int:
     """Run one node; return the exit code of the process.
 
     0: stopped by a signal. 70: it had to stop (failed disk, corrupt data, broken invariant).
+
+    Args:
+        settings: how it is to run.
+        notices: what of a zoo.cfg is to be logged.
 
     Raises:
         SetupError: it cannot start like this; the text says what to do.
@@ -62,6 +68,8 @@ def run(settings: Settings) -> int:
     log = logs.set_up(
         level=settings.log_level, form=settings.log_format, node=settings.node, stream=sys.stderr
     )
+    for notice in notices:
+        (log.warning if notice.level == WARNING else log.info)("zoo.cfg", notice=notice.text)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(serve(settings, log))

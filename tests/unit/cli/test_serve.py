@@ -10,7 +10,7 @@ from coordsvc.cli.main import cli
 def run(monkeypatch):
     seen = []
 
-    def fake(settings):
+    def fake(settings, notices):
         seen.append(settings)
         if settings.node == "stuck":
             raise SetupError("the folder is in use")
