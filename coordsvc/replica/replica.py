@@ -18,6 +18,7 @@ from coordsvc.raft.messages import COMMAND, SnapshotMeta
 from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import Ready
 from coordsvc.replica import messages
+from coordsvc.replica.cluster_time import ClusterTime
 from coordsvc.replica.codec import EntryEncoder, internal_command
 from coordsvc.replica.compaction import Compaction
 from coordsvc.replica.confirming import Confirmations, Confirmed
@@ -86,12 +87,11 @@ class Replica:
         )
         self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
         self._leader_known_at = now
-        self._housekeeping_at = now
-        self._touch_at = now
+        self._housekeeping_at = self._touch_at = now
         self._tick_asked: Index = 0
-        self._wall_ms: Millis = 0
-        self.now = now
-        """The time of this turn."""
+        self._cluster_time = ClusterTime(now)
+        self._time_ms: Millis = 0
+        self.now = now  # of this turn
 
     # ------------------------------------------------------------------ what can be seen
 
@@ -292,11 +292,11 @@ class Replica:
         When it is under way, call `catch_up`: the disk and the others work while we apply.
         `wall_ms` is this machine's wall clock, for the stamps of new entries.
         """
-        self._wall_ms = wall_ms
+        self._time_ms = self._cluster_time.read(now, wall_ms, self.machine.time_ms)
         self.now = now
         if now >= self._housekeeping_at:
             self._housekeep(now)
-        self._exchange(now, wall_ms)
+        self._exchange(now)
         effects = self._effects
         self._effects = Effects()
         return effects
@@ -314,21 +314,21 @@ class Replica:
                 return True
         return self.raft.leader is not None and bool(self.desk.outgoing or self.reads.unasked)
 
-    def _exchange(self, now: Millis, wall_ms: Millis) -> None:
+    def _exchange(self, now: Millis) -> None:
         """Give Raft what came in, and take what it wants, until it wants nothing more."""
         again = True
         while again:
             self._follow_leadership(now)
-            self._pass_on_commands(now, wall_ms)
+            self._pass_on_commands(now)
             self._pass_on_reads(now)
             ready = self.raft.ready()
             if ready:
                 self._carry_out(ready, now)
             again = ready.more or ready.leadership_changed
 
-    def _pass_on_commands(self, now: Millis, wall_ms: Millis) -> None:
+    def _pass_on_commands(self, now: Millis) -> None:
         if self.leading:
-            self._proposals.propose(wall_ms, now)
+            self._proposals.propose(self._time_ms, now)
         elif self.desk.outgoing and self.raft.leader is not None:
             self._proposals.forward(self.raft.leader, self._effects)
 
@@ -495,6 +495,6 @@ class Replica:
 
     def _propose_tick(self) -> None:
         due = self.machine.next_due_ms()
-        if due is not None and due <= self._wall_ms and self._tick_asked <= self.applied:
+        if due is not None and due <= self._time_ms and self._tick_asked <= self.applied:
             self._tick_asked = self.raft.last_index + 1
             self._propose_internal(ops.TICK)

@@ -115,6 +115,7 @@ class Member:
         self.chance = random.Random(f"raft {name} {seed}")
         self.slow_disk = False
         self.hold_chunks = False
+        self.wall_skew_ms = 0
         self.boot()
 
     def boot(self):
@@ -141,7 +142,7 @@ class Member:
     def turn(self):
         """Take the effects of one turn and carry them out; tell whether there were any."""
         now = self.cluster.now
-        effects = self.replica.take_effects(now, WALL + now)
+        effects = self.replica.take_effects(now, WALL + now + self.wall_skew_ms)
         for peer, message in effects.send:
             self.cluster.send(self.name, peer, message, self.replica.encoder)
         self.jobs += effects.writes

@@ -565,6 +565,16 @@ def test_things_are_done_in_time_by_one_tick_and_not_by_many(cluster):
     assert cluster[cluster.leader].applied <= before + 2
 
 
+def test_a_clock_that_is_set_back_an_hour_does_not_stop_what_waits_for_a_time(cluster):
+    client = cluster.client(cluster.leader)
+    client.do(ops.CREATE, "/t", b"", ops.TTL, False, False, 500, [])
+    cluster.settle()
+    for member in cluster.members.values():
+        member.wall_skew_ms = -3_600_000
+    cluster.advance(2_000)
+    assert "/t" not in cluster[cluster.leader].machine.tree.nodes
+
+
 # Operators, and the end.
 
 
