@@ -238,6 +238,7 @@ class Health:
             return
         comparison.digests[peer] = message.digest
         agreed = comparison.agreed(self._raft.membership.voters)
+        self._snapshots.held = not agreed and comparison.contradictory
         if not agreed:
             return
         for node, digest in comparison.digests.items():
@@ -257,10 +258,11 @@ class Health:
         """Close the last comparison: whoever has not answered will be asked at the next one."""
         comparison, self._comparison = self._comparison, None
         if comparison is None or not self._host.leading:
-            self.disputed = self.disputed and self._host.leading
+            self.disputed = self._snapshots.held = self.disputed and self._host.leading
             return
         voters = self._raft.membership.voters
         self.disputed = comparison.contradictory and not comparison.agreed(voters)
+        self._snapshots.held = self.disputed
         if self.disputed:
             digests = ", ".join(f"{node}: {each}" for node, each in comparison.digests.items())
             self._log.error(

@@ -15,13 +15,16 @@ from coordsvc.state.machine import StateMachine
 class SnapshotTraffic:
     """One replica's snapshots, its own and others'. What is to be done goes into `effects`."""
 
-    __slots__ = ("_raft", "_sender", "compaction", "receiver")
+    __slots__ = ("_raft", "_sender", "compaction", "held", "receiver")
 
     def __init__(self, raft: RaftNode, compaction: Compaction) -> None:
         self._raft = raft
         self._sender = Sender()
         self.compaction = compaction
         self.receiver = Receiver()
+        self.held = False
+        """Members differ and nobody knows who is right: send nothing that could spread a wrong
+        state. Transfers stall, and are begun again some time later."""
 
     # Its own.
 
@@ -43,7 +46,7 @@ class SnapshotTraffic:
 
     def send_to(self, peer: NodeId, now: Millis, effects: Effects) -> None:
         """A follower needs a snapshot; begin, unless one is on its way."""
-        if self._sender.start(peer, now):
+        if self._sender.start(peer, now) and not self.held:
             effects.read_snapshot.append(ReadSnapshot(peer, 0, 0))
 
     def piece(
@@ -67,7 +70,7 @@ class SnapshotTraffic:
             self._raft.snapshot_sent(peer, message.index, ok=True, now=now)
             return
         offset = self._sender.acknowledged(peer, message.index, message.offset, now)
-        if offset is not None:
+        if offset is not None and not self.held:
             effects.read_snapshot.append(ReadSnapshot(peer, message.index, offset))
 
     def stop_sending(self, peer: NodeId, now: Millis) -> None:

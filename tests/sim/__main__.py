@@ -9,7 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,9 @@ def run_seed(seed: int, tuning: Tuning | None = None) -> Result:
         code, why = CRASHED, traceback.format_exc(limit=-12)
     report = Report(seed) if run is None else run.finish()
     trace = run.world.trace_text() if run is not None and code else ""
+    if code and not (tuning and tuning.detailed):
+        # The same run once more, with every message noted.
+        return run_seed(seed, replace(tuning or Tuning(), detailed=True))
     return Result(report, code, why, trace, time.perf_counter() - began)
 
 

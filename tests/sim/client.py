@@ -84,6 +84,11 @@ class SimClient:
 
     # What workloads ask.
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the process stands still."""
+        return self.process.paused
+
     def now(self) -> Micros:
         """Return the true time."""
         return self.network.world.now

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coordsvc.base.errors import DiskFailed, DiskFull
+from coordsvc.base.errors import CorruptData, DiskFailed, DiskFull
 from coordsvc.base.ids import Index, NodeId
 from coordsvc.raft.node import Role
 from tests.sim.client import ClientSettings, SimClient
 from tests.sim.clock import SimClock
+from tests.sim.damage import Damage, flip_in_log, flip_in_snapshot, misdirect_in_log
 from tests.sim.links import Fault, Links
 from tests.sim.network import SimNetwork
 from tests.sim.node import START_AGAIN, Machine, NodeSettings, SimServer
 from tests.sim.observer import Observer
+from tests.sim.operator import Operator
+from tests.sim.tampering import Tampering
 from tests.sim.world import Micros, World
 
 
@@ -33,6 +36,7 @@ class SimCluster:
         self.drift_ppm_max = drift_ppm_max
         self.settings = settings
         self.network = SimNetwork(links)
+        self.tampering = Tampering(links)
         self.observer = Observer(world, drift_ppm_max=drift_ppm_max)
         self.nodes: list[NodeId] = list(settings.members)
         self.clients = [f"client-{number}" for number in range(len(client_settings))]
@@ -43,11 +47,13 @@ class SimCluster:
         }
         self.servers: dict[NodeId, SimServer] = {}
         self._down: set[NodeId] = set()
+        self.operator = Operator(self)
         for name in self.nodes:
             self._start(name)
         self.talking = [
             self.client(name, one) for name, one in zip(self.clients, client_settings, strict=True)
         ]
+        self._by_name = {client.name: client for client in self.talking}
 
     def client(self, name: str, settings: ClientSettings) -> SimClient:
         """Return a client that begins to connect."""
@@ -75,7 +81,11 @@ class SimCluster:
 
     def is_settled(self) -> bool:
         """Tell whether all servers run, follow one leader, and have applied the same."""
-        return len(self.servers) == len(self.nodes) and len(set(self._standing())) == 1
+        return (
+            len(self.servers) == len(self.nodes)
+            and len(set(self._standing())) == 1
+            and not self.observer.wrong
+        )
 
     def _standing(self) -> list[tuple[NodeId | None, Index, Index, int]]:
         return [
@@ -109,8 +119,19 @@ class SimCluster:
             return
         try:
             self.servers[node] = SimServer(
-                self.machines[node], self.settings, self.network, self.observer, self._ended
+                self.machines[node],
+                self.settings,
+                self.network,
+                self.tampering,
+                self.observer,
+                self._ended,
             )
+            self.operator.started(node)
+        except CorruptData as error:
+            self.machines[node].end_process()
+            if not self.operator.found_damaged(node):
+                raise
+            self.world.trace(node, f"does not start: {error}")
         except (DiskFull, DiskFailed) as error:
             self.world.trace(node, f"cannot start: {error}")
             self.machines[node].end_process()
@@ -155,7 +176,52 @@ class SimCluster:
         server.process.pause()
         return Fault(server.process.resume)
 
+    def condemn(self, node: NodeId) -> None:
+        """Stop a server; it does not start before its disk is empty."""
+        self.machines[node].condemned = True
+        server = self.servers.get(node)
+        if server is not None:
+            server.end(machine=False, why="condemned")
+
+    def start_anew(self, node: NodeId) -> None:
+        """Start a server on its empty disk."""
+        self._start(node)
+
+    def pause_client(self, name: str) -> Fault:
+        """Stop a client from running until healed."""
+        process = self._by_name[name].process
+        process.pause()
+        return Fault(process.resume)
+
     # Disks.
+
+    def damage_disk(self, node: NodeId, how: str) -> None:
+        """Damage what is on a server's disk; its next start finds it. Only one at a time."""
+        server = self.servers.get(node)
+        if server is None or self.operator.is_busy:
+            return
+        machine, damage = self.machines[node], None
+        if how == "flip snapshot":
+            damage = flip_in_snapshot(machine.snapshots, machine.chance)
+        elif how == "flip log":
+            damage = flip_in_log(machine.log, server.disk.wal, machine.salt, machine.chance)
+        else:
+            damage = misdirect_in_log(machine.log, server.disk.wal, machine.salt, machine.chance)
+        if damage is not None:
+            self._note_damage(node, damage)
+
+    def _note_damage(self, node: NodeId, damage: Damage) -> None:
+        self.world.trace("faults", f"damage on {node}: {damage}")
+        self.operator.expect(node)
+        self.machines[node].damage.append(damage)
+
+    def plant_wrong_state(self, node: NodeId) -> None:
+        """Let a server that does not lead have another state than the others."""
+        server = self.servers.get(node)
+        if server is None or node == self.leader() or self.observer.wrong or server.stopping:
+            return
+        self.world.trace("faults", f"the state of {node} is wrong from now on")
+        self.observer.plant(node, server.replica)
 
     def slow_disk(self, node: NodeId, extra: Micros) -> Fault:
         """Make every sync of a server take this much longer until healed."""

@@ -22,6 +22,7 @@ class PowerLoss(Exception):
 class _Inode:
     """A file's bytes as a reader sees them, and what of them is on the platter."""
 
+    number: int
     content: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
     versions: dict[int, list[bytes]] = field(default_factory=dict)
@@ -159,6 +160,7 @@ class SimFiles:
         self._durable: dict[str, _Inode] = {}
         self._changes: list[tuple[str, str, _Inode | None]] = []  # (old, new, created inode)
         self._lost_power = False
+        self._inodes = 0
         self.boot = 0
         self.steps = 0
         """How many operations that change something were done."""
@@ -185,7 +187,8 @@ class SimFiles:
         if create:
             if name in self._names:
                 raise DiskFailed(f"open of {name}: it exists")
-            self._names[name] = _Inode()
+            self._inodes += 1
+            self._names[name] = _Inode(self._inodes)
             self._changes.append(("", name, self._names[name]))
             self.step()
         if name not in self._names:
@@ -252,6 +255,19 @@ class SimFiles:
         inode.content[offset] ^= 1 << bit
         if offset < len(inode.durable):
             inode.durable[offset] ^= 1 << bit
+
+    def damage(self, name: str, offset: int, data: bytes) -> None:
+        """Put other bytes where some were, on the platter and in the cache."""
+        inode = self._names[name]
+        assert offset + len(data) <= len(inode.content), "damage does not grow a file"
+        inode.content[offset : offset + len(data)] = data
+        on_platter = data[: max(0, len(inode.durable) - offset)]
+        inode.durable[offset : offset + len(on_platter)] = on_platter
+
+    def inode_of(self, name: str) -> int:
+        """Return which file has this name, as a number that no other file ever has; 0: none."""
+        inode = self._names.get(name)
+        return 0 if inode is None else inode.number
 
     def content_of(self, name: str) -> bytes:
         """Return what a reader would see."""

@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeAlias
 from coordsvc.base.ids import NodeId
 from tests.sim.clock import SimClock
 from tests.sim.links import Direction, Fault, Links, between
+from tests.sim.tampering import Tampering
 from tests.sim.world import MS, SECOND, Micros, World
 
 
@@ -23,6 +24,7 @@ class Cluster(Protocol):
     """What faults need of the simulated servers."""
 
     links: Links
+    tampering: Tampering
     drift_ppm_max: int
     """The bound on clock drift that the servers are configured with."""
 
@@ -71,6 +73,15 @@ class Cluster(Protocol):
     def fill_disk(self, node: NodeId, room: int) -> Fault:
         """Leave so many bytes of room on a server's disk until healed."""
 
+    def damage_disk(self, node: NodeId, how: str) -> None:
+        """Damage what is on a server's disk, if no other damage waits to be found."""
+
+    def plant_wrong_state(self, node: NodeId) -> None:
+        """Let a server have another state than the others, if all are equal now."""
+
+    def pause_client(self, name: str) -> Fault:
+        """Stop a client from running until healed."""
+
 
 Inject: TypeAlias = Callable[["Swarm"], Fault]
 
@@ -98,6 +109,7 @@ class Swarm:
         nodes = len(cluster.nodes)
         self._stopped_max = nodes if self.chance.randrange(4) == 0 else (nodes - 1) // 2
         self._stopped: set[NodeId] = set()
+        self.paused_clients: set[str] = set()
         self._active: dict[Fault, None] = {}
         self._over = False
 
@@ -256,6 +268,48 @@ def _reset(swarm: Swarm) -> Fault:
     return _at_once()
 
 
+def _messages(swarm: Swarm, *, what: str) -> Fault:
+    """Lose, repeat or delay messages between one server and the others, or all of them."""
+    nodes = swarm.cluster.nodes
+    some = nodes if swarm.chance.randrange(2) else [swarm.draw_node()]
+    directions = [pair for pair in between(some, nodes) if pair[0] != pair[1]]
+    percent = swarm.chance.choice((2, 10, 40))
+    swarm.world.trace("faults", f"{what} {percent} % of messages of {' '.join(some)}")
+    tampering = swarm.cluster.tampering
+    do = {"lose": tampering.lose, "repeat": tampering.repeat, "delay": tampering.delay}[what]
+    return do(directions, percent)
+
+
+def _damage(swarm: Swarm, *, how: str) -> Fault:
+    """Damage a disk, and have the server start again to find out."""
+    node = swarm.draw_node()
+    if not swarm.may_stop(node):
+        return _at_once()
+    swarm.cluster.damage_disk(node, how)
+    swarm.cluster.crash(node, machine=swarm.chance.randrange(2) == 0)
+    return swarm.stopped(node, lambda: swarm.cluster.restart(node))
+
+
+def _wrong_state(swarm: Swarm) -> Fault:
+    swarm.cluster.plant_wrong_state(swarm.draw_node())
+    return _at_once()
+
+
+def _pause_client(swarm: Swarm) -> Fault:
+    name = swarm.chance.choice(swarm.cluster.clients)
+    if name in swarm.paused_clients:
+        return _at_once()
+    swarm.world.trace("faults", f"pause {name}")
+    swarm.paused_clients.add(name)
+    fault = swarm.cluster.pause_client(name)
+
+    def heal() -> None:
+        swarm.paused_clients.discard(name)
+        fault.heal()
+
+    return Fault(heal)
+
+
 def _slow_disk(swarm: Swarm) -> Fault:
     node = swarm.draw_node()
     extra = swarm.chance.randint(MS, 2 * SECOND)
@@ -305,22 +359,46 @@ KINDS: Final[dict[str, Inject]] = {
     "crash": partial(_crash, machine=False),
     "crash machine": partial(_crash, machine=True),
     "cut pair": _cut_pair,
+    "delay messages": partial(_messages, what="delay"),
     "disk fails": _fail_disk,
     "disk full": _fill_disk,
     "drift": _drift,
     "flap": _flap,
+    "flip log": partial(_damage, how="flip log"),
+    "flip snapshot": partial(_damage, how="flip snapshot"),
     "isolate": _isolate,
     "isolate client": _isolate_client,
     "jump": _jump,
+    "lose messages": partial(_messages, what="lose"),
+    "misdirect": partial(_damage, how="misdirect"),
     "one-way": _partition_one_way,
     "partition": _partition,
     "pause": _pause,
+    "pause client": _pause_client,
+    "repeat messages": partial(_messages, what="repeat"),
     "reset": _reset,
     "slow disk": _slow_disk,
     "snapshot": _snapshot,
     "stop": _stop,
     "transfer": _transfer,
+    "wrong state": _wrong_state,
 }
 
-NEED_PEERS: Final = frozenset({"bridge", "cut pair", "flap", "one-way", "partition", "transfer"})
+NEED_PEERS: Final = frozenset(
+    {
+        "bridge",
+        "cut pair",
+        "delay messages",
+        "flap",
+        "flip log",
+        "flip snapshot",
+        "lose messages",
+        "misdirect",
+        "one-way",
+        "partition",
+        "repeat messages",
+        "transfer",
+        "wrong state",
+    }
+)
 """Kinds that make no sense with a single server."""

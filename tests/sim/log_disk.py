@@ -43,7 +43,7 @@ class LogDisk:
     """Carries out what `coordsvc.server.disk` does, in virtual time."""
 
     def __init__(self, wal: WriteAheadLog, owner: Owner) -> None:
-        self._wal = wal
+        self.wal = self._wal = wal
         self._owner = owner
         self._waiting: deque[Job] = deque()
         self._batch: deque[Job] = deque()

@@ -27,6 +27,11 @@ RETRANSMIT_AFTER_MAX: Final[Micros] = 200 * MS
 
 SPLIT_PERCENT: Final = 10
 
+SOCKET_BUFFER_BYTES: Final = 16 * 1024
+"""What has arrived for a paused process; the rest waits on the way, and its sender notices."""
+
+WINDOW_POLL: Final[Micros] = 20 * MS
+
 
 class StreamHandler(Protocol):
     """What is told about one end of a connection. `closed` is the last call, made once."""
@@ -71,6 +76,7 @@ class Stream:
         self._handler: StreamHandler | None = None
         self.pipe = _Pipe(network, self, (host, remote))
         self._peer: Stream | None = None
+        self._buffered = 0
 
     def write(self, data: bytes) -> None:
         """Send bytes; silently dropped if the connection has ended."""
@@ -141,6 +147,7 @@ class Stream:
                 self.pipe.reset("reset by peer")
             return
         if isinstance(item, bytes):
+            self._buffered += len(item)
             self.process.call(lambda: self._receive(item))
         elif isinstance(item, _Reset):
             self.break_off(item.reason)
@@ -151,7 +158,13 @@ class Stream:
             if self._handler is not None:
                 self.process.call(self._handler.opened)
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether the kernel takes bytes for a process that is paused. For the pipe only."""
+        return self._buffered < SOCKET_BUFFER_BYTES or not self.process.paused
+
     def _receive(self, data: bytes) -> None:
+        self._buffered -= len(data)
         if self._handler is not None:
             self._handler.received(data)
 
@@ -221,6 +234,10 @@ class _Pipe:
             return
         if not self._network.is_passable(self.direction):
             self._stall()
+            return
+        peer = self._sender.peer
+        if peer is not None and not peer.takes_more and isinstance(self._queue[0][1], bytes):
+            self._timer = self._network.world.after(WINDOW_POLL, self._deliver_due)
             return
         item = self._take()
         self._network.deliver(self._sender, item)

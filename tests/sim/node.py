@@ -26,15 +26,19 @@ from coordsvc.state.queries import Pages
 from coordsvc.storage.snapshots import SnapshotStore, SnapshotWriter
 from coordsvc.storage.wal import WriteAheadLog
 from tests.sim.clock import SimClock
+from tests.sim.damage import Damage
 from tests.sim.disk import PowerLoss, SimFiles
 from tests.sim.log_disk import LogDisk
 from tests.sim.network import SimNetwork, Stream, StreamHandler
 from tests.sim.observer import Observer
 from tests.sim.peer_links import PeerLinks
+from tests.sim.tampering import Tampering
+from tests.sim.verdicts import WrongResult
 from tests.sim.world import MS, SECOND, Micros, Process, Timer, World
 
 CLUSTER: Final = "simulated"
 CLIENT_PORT: Final = 2181
+LOOK: Final[Micros] = SECOND
 CHUNK_PAUSE: Final[Micros] = 2 * MS
 HAND_OVER: Final[Micros] = 2 * SECOND
 HAND_OVER_POLL: Final[Micros] = 10 * MS
@@ -54,6 +58,14 @@ class NodeSettings:
     session_timeout_ms_max: Millis
     segment_bytes: int
     outbox_bytes_max: int
+    learners: tuple[NodeId, ...] = ()
+    """Those of the members that have no vote."""
+
+    @property
+    def bootstrap(self) -> Membership:
+        """The membership that a new cluster begins with."""
+        voters = tuple(name for name in self.members if name not in self.learners)
+        return Membership(voters, (), self.learners)
 
 
 class Machine:
@@ -69,6 +81,10 @@ class Machine:
         self.boots = 0
         self.slower: Micros = 0
         """By how much longer each sync takes at present."""
+        self.condemned = False
+        """Whether the operator wants nothing of what is on this disk."""
+        self.damage: list[Damage] = []
+        """What was done to the disk and may still be there."""
 
     def sync_time(self) -> Micros:
         """Return how long the next sync takes."""
@@ -76,6 +92,25 @@ class Machine:
         if self.chance.randrange(100) == 0:
             usual += self.chance.randint(0, 50 * MS)
         return usual + min(self.slower, SLOWER_MAX)
+
+    def check_damage(self) -> None:
+        """A server has started: what it took for good must not be damaged.
+
+        Raises:
+            WrongResult: it read damaged bytes without noticing.
+
+        """
+        self.damage = [each for each in self.damage if each.is_there]
+        for each in self.damage:
+            if each.must_be_noticed:
+                raise WrongResult(f"{self.name} has started on damage: {each}")
+
+    def wipe(self) -> None:
+        """Put an empty disk in the place of this one."""
+        self.log = SimFiles(self.chance)
+        self.snapshots = SimFiles(self.chance)
+        self.damage = []
+        self.condemned = False
 
     def lose_power(self) -> None:
         """Keep of both folders what a crash keeps."""
@@ -122,6 +157,7 @@ class SimServer:
         machine: Machine,
         settings: NodeSettings,
         network: SimNetwork,
+        tampering: Tampering,
         observer: Observer,
         on_end: Callable[[SimServer, str], None],
     ) -> None:
@@ -136,6 +172,7 @@ class SimServer:
         self.name = machine.name
         self.settings = settings
         self.network = network
+        self.tampering = tampering
         self.observer = observer
         self.stopping = False
         self._on_end = on_end
@@ -145,6 +182,8 @@ class SimServer:
         self.process = Process(world, self.name)
         machine.boots += 1
         self.log = SimLogger(world, self.name)
+        if machine.condemned:
+            raise CorruptData("the operator has condemned it")
         wal = WriteAheadLog.open(
             machine.log,
             salt=machine.salt,
@@ -152,7 +191,8 @@ class SimServer:
             first_segment_bytes=settings.segment_bytes,
         )
         self.vault = Vault(SnapshotStore.open(machine.snapshots, self.log))
-        recovered = recover(wal, self.vault, Membership(settings.members))
+        recovered = recover(wal, self.vault, settings.bootstrap)
+        machine.check_damage()
         self.replica = self._made_replica(recovered)
         self.disk = LogDisk(wal, self)
         self.links = PeerLinks(self)
@@ -169,6 +209,7 @@ class SimServer:
         )
         network.listen(self.name, self.process, self._accept)
         self.links.start()
+        self._measure()
         self.schedule()
 
     def _made_replica(self, recovered: Recovered) -> Replica:
@@ -193,6 +234,12 @@ class SimServer:
         if stream.remote in self.settings.members:
             return self.links.accept(stream)
         return ClientStream(self, stream)
+
+    def _measure(self) -> None:
+        """Look how much room is left, as `coordsvc.server.room` does."""
+        self.replica.measured(self.machine.log.free_bytes())
+        self.schedule()
+        self.process.after(LOOK, self._measure)
 
     # Turns.
 
@@ -324,7 +371,7 @@ class SimServer:
                 self.replica.snapshot_installed(chunk, machine, self.now_ms())
                 if self.replica.machine is not before:
                     self.log.info("snapshot installed", index=chunk.meta.index)
-                    self.observer.installed(self.name, chunk.meta)
+                    self.observer.installed(self.name, self.replica, chunk.meta)
                     self.observer.observe(self.name, self.replica)
         self.schedule()
 

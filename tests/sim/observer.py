@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from coordsvc.base import paths
 from coordsvc.base.ids import Index, NodeId, SessionId, Term
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
@@ -13,6 +14,7 @@ from coordsvc.replica.codec import decode_entries
 from coordsvc.replica.effects import Effects, Write
 from coordsvc.replica.replica import Recovered, Replica
 from coordsvc.state.commands import MalformedCommand, decode_entry
+from coordsvc.state.digest import Digest
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
 from tests.sim.checkers.exactly_once import ExactlyOnceChecker
@@ -62,6 +64,10 @@ class Observer:
         self._commit_of: dict[NodeId, tuple[Term, Index]] = {}
         self._reported: dict[NodeId, int] = {}
         self._terms_led: set[int] = set()
+        self.wrong: dict[NodeId, None] = {}
+        """Who has a wrong state, planted or caught from another, and was not rebuilt yet."""
+        self.rebuilt = 0
+        """How often a wrong state was found and replaced."""
 
     # A replica's life.
 
@@ -69,14 +75,16 @@ class Observer:
         """A server has read its disk."""
         self._reported[node] = 0
         snapshot = recovered.raft.snapshot
+        digest = recovered.machine.digest.to_bytes(8, "big")
+        if not self.raft.differs(snapshot.index, digest):
+            self.wrong.pop(node, None)  # what was wrong was only in memory
         self.raft.restarted(
             node,
             snapshot_index=snapshot.index,
             snapshot_term=snapshot.term,
             entries=recovered.raft.entries,
         )
-        if snapshot.index:
-            digest = recovered.machine.digest.to_bytes(8, "big")
+        if snapshot.index and node not in self.wrong:
             self.raft.digest(node, snapshot.index, digest)
 
     def turned(self, node: NodeId, replica: Replica, effects: Effects) -> None:
@@ -108,9 +116,24 @@ class Observer:
                 self.raft.appended(node, write.first, decode_entries(write.payload))
         self._reported[node] = len(effects.writes)
 
-    def installed(self, node: NodeId, meta: SnapshotMeta) -> None:
+    def plant(self, node: NodeId, replica: Replica) -> None:
+        """Make the state of a replica wrong; the others must find that out."""
+        self.wrong[node] = None
+        machine = replica.machine
+        machine.tree.nodes[paths.ROOT].data = b"wrong"
+        machine._digest = Digest(machine.digest ^ 0x5A5A5A5A)
+
+    def installed(self, node: NodeId, replica: Replica, meta: SnapshotMeta) -> None:
         """A replica went on from a snapshot that another one sent."""
         self.snapshots_installed += 1
+        digest = replica.machine.digest.to_bytes(8, "big")
+        if self.wrong and self.raft.differs(meta.index, digest):
+            self.wrong[node] = None
+        elif node in self.wrong:
+            del self.wrong[node]
+            self.rebuilt += 1
+            if replica.machine.tree.nodes[paths.ROOT].data == b"wrong":
+                raise WrongResult(f"{node} was rebuilt and is still wrong")
         self.raft.restored(node, meta.index, meta.term)
 
     def observe(self, node: NodeId, replica: Replica) -> None:
@@ -136,7 +159,8 @@ class Observer:
         self._appended(node, replica, replica._effects)  # applied in the turn of its coming
         entry: Entry = replica.raft.entries(index, index)[0]
         self.raft.applied(node, index, entry)
-        self.raft.digest(node, index, replica.machine.digest.to_bytes(8, "big"))
+        if node not in self.wrong:
+            self.raft.digest(node, index, replica.machine.digest.to_bytes(8, "big"))
 
     # What entries do.
 

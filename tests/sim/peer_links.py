@@ -12,6 +12,8 @@ from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Replica
 from tests.sim.network import SimNetwork, Stream
+from tests.sim.notation import line_of
+from tests.sim.tampering import Tampering
 from tests.sim.world import MS, SECOND, Micros, Process
 
 DIAL_PAUSE_MIN: Final[Micros] = 20 * MS
@@ -31,6 +33,7 @@ class Owner(Protocol):
     name: NodeId
     process: Process
     network: SimNetwork
+    tampering: Tampering
     replica: Replica
     log: Logger
 
@@ -70,13 +73,28 @@ class PeerLinks:
 
     def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
         """Send messages in order, one write per link; what has no link is dropped."""
-        encoder = self.owner.replica.encoder
+        owner = self.owner
+        encoder = owner.replica.encoder
+        world = owner.network.world
         gathered: dict[NodeId, list[bytes]] = {}
         for peer, message in batch:
-            if peer in self.links:
-                gathered.setdefault(peer, []).append(codec.encode(message, encoder))
+            if peer not in self.links:
+                continue
+            if world.detailed:
+                world.detail(line_of(owner.name, owner.replica.raft.term, peer, message))
+            frame = codec.encode(message, encoder)
+
+            def later(delay: Micros, peer: NodeId = peer, frame: bytes = frame) -> None:
+                owner.process.after(delay, lambda: self._send_late(peer, frame))
+
+            if owner.tampering.pass_on((owner.name, peer), message, later):
+                gathered.setdefault(peer, []).append(frame)
         for peer, frames in gathered.items():
             self.links[peer].write(b"".join(frames))
+
+    def _send_late(self, peer: NodeId, frame: bytes) -> None:
+        if peer in self.links:
+            self.links[peer].write(frame)
 
     def _dial(self, peer: NodeId) -> None:
         owner = self.owner

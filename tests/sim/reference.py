@@ -209,6 +209,7 @@ class ReferenceClient:
         self.name = name
         self.chance: random.Random = service.world.stream(f"client {name}")
         self._service = service
+        self.is_paused = False
         self._locks: LockListener | None = None
         self._session = 1
 

@@ -11,18 +11,20 @@ from unittest import mock
 
 from coordsvc.base import limits
 from coordsvc.base.record import record
+from coordsvc.base.vocabulary import ops
 from coordsvc.raft.node import RaftSettings
+from coordsvc.replica import health, replica
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.replica import ReplicaSettings
 from tests.sim.checkers.revisions import check_real_time
-from tests.sim.client import ClientSettings
+from tests.sim.client import ClientSettings, SimClient
 from tests.sim.cluster import SimCluster
 from tests.sim.faults import Swarm
 from tests.sim.history import History
 from tests.sim.links import Delays, Links
 from tests.sim.node import NodeSettings
 from tests.sim.verdicts import NoProgress
-from tests.sim.workloads.client import Workload
+from tests.sim.workloads.client import Answer, Workload
 from tests.sim.workloads.counter import CounterWorkload
 from tests.sim.workloads.lock import LockWorkload
 from tests.sim.workloads.register import RegisterWorkload
@@ -49,8 +51,12 @@ class Tuning:
     kinds: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     snapshot_every: int = 0
+    detailed: bool = False
+    """Note every message between servers."""
 
 
+CHECKPOINT_EVERY: Final = 16
+"""Entries between two digests that members compare; many more in a real cluster."""
 LEADER_WITHIN: Final[Micros] = 15 * SECOND
 """After the healing. Bytes that were clogged are still on their way for some seconds."""
 QUIET_WITHIN: Final[Micros] = 30 * SECOND
@@ -63,6 +69,7 @@ class Report:
 
     seed: int
     nodes: int = 0
+    learners: int = 0
     workloads: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     operations: int = 0
@@ -80,12 +87,13 @@ class Run:
     """Everything of one seed."""
 
     def __init__(self, seed: int, tuning: Tuning | None = None) -> None:
-        self.world = World(seed)
         self._tuning = tuning = tuning or Tuning()
+        self.world = World(seed, detailed=tuning.detailed)
         self.report = Report(seed)
         chance = self._chance = self.world.stream("run")
         nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
         self.report.nodes = tuning.nodes or nodes
+        self.report.learners = chance.choice((0, 0, 1)) if self.report.nodes > 1 else 0
         election_ms = chance.choice((300, 600, 1_000))
         self._drift_ppm_max = chance.choice((0, 200, 20_000))
         delays = Delays(
@@ -108,11 +116,12 @@ class Run:
 
     def _node_settings(self, election_ms: int) -> NodeSettings:
         chance = self._chance
+        members = self.report.nodes + self.report.learners
         lease_reads = chance.randrange(4) == 0
         snapshot_every = chance.choice((5, 20, 60, 200))
         drift_percent = max(1, -(-2 * self._drift_ppm_max // 10_000))
         return NodeSettings(
-            tuple(f"n{number}" for number in range(1, self.report.nodes + 1)),
+            tuple(f"n{number}" for number in range(1, members + 1)),
             ReplicaSettings(
                 RaftSettings(
                     heartbeat_ms=election_ms // chance.choice((5, 10)),
@@ -126,7 +135,9 @@ class Run:
                     retry_ms=1_000,
                 ),
                 lease_reads,
+                disk_reserve_bytes=chance.choice((1, 8, 64)) * limits.KIB,
             ),
+            learners=tuple(f"n{number}" for number in range(self.report.nodes + 1, members + 1)),
             session_timeout_ms_min=500,
             session_timeout_ms_max=60_000,
             segment_bytes=chance.choice((4, 16, 64)) * limits.KIB,
@@ -168,6 +179,8 @@ class Run:
         with (
             mock.patch.object(limits, "SNAPSHOT_CHUNK_BYTES", chunk),
             mock.patch.object(limits, "HISTORY_EVENTS_MAX", events),
+            mock.patch.object(health, "CHECKPOINT_EVERY", CHECKPOINT_EVERY),
+            mock.patch.object(replica, "CHECKPOINT_EVERY", CHECKPOINT_EVERY),
         ):
             yield
 
@@ -198,10 +211,26 @@ class Run:
         for workload in self.workloads:
             workload.conclude(reader)
         self._wait_for_quiet("answer to the last reads")
+        cluster.operator.watch_disputes()
+        if cluster.observer.wrong:
+            self._write_until_compared(reader)
         run_until(cluster.is_settled, within=SETTLED_WITHIN, what="agreement")
         for workload in self.workloads:
             if isinstance(workload, WatchWorkload):
                 run_until(workload.is_caught_up, within=QUIET_WITHIN, what="last event")
+
+    def _write_until_compared(self, client: SimClient) -> None:
+        """Fill the log up to where members compare their states: one of them is wrong."""
+        written = 0
+
+        def write(_: Answer) -> None:
+            nonlocal written
+            written += 1
+            if self.cluster.observer.wrong and written < 1_000:
+                args = ("/filling", b"%d" % written, False, [])
+                client.after(20 * MS, lambda: client.submit(ops.PUT, args, write))
+
+        write(Answer(0))
 
     def _wait_for_quiet(self, what: str) -> None:
         try:

@@ -48,15 +48,20 @@ class Timer:
 class World:
     """What a run is made of; the same seed gives the same run, down to the last event."""
 
-    def __init__(self, seed: int, *, trace_lines_max: int = TRACE_LINES_MAX) -> None:
+    def __init__(
+        self, seed: int, *, trace_lines_max: int = TRACE_LINES_MAX, detailed: bool = False
+    ) -> None:
         self.seed = seed
+        self.detailed = detailed
+        """Whether details are noted too; it changes nothing else."""
         self.now: Micros = 0
         self.events_run = 0
         self._heap: list[tuple[Micros, int, Timer]] = []
         self._scheduled = 0
         self._at_this_instant = 0
-        self._trace: deque[str] = deque(maxlen=trace_lines_max)
+        self._trace: deque[str] = deque(maxlen=None if detailed else trace_lines_max)
         self._trace_lines = 0
+        self._details = 0
         self._trace_hash = hashlib.blake2b(digest_size=16)
         self._streams: set[str] = set()
 
@@ -121,9 +126,14 @@ class World:
         self._trace_hash.update(line.encode())
         self._trace.append(line)
 
+    def detail(self, text: str) -> None:
+        """Note what is too frequent for every run; call only if `detailed`."""
+        self._details += 1
+        self._trace.append(f"{self.now / MS:12.3f} ms  {text}")
+
     def trace_text(self) -> str:
         """Return the notes of the run, oldest first, saying how many were dropped."""
-        dropped = self._trace_lines - len(self._trace)
+        dropped = self._trace_lines + self._details - len(self._trace)
         head = [f"seed {self.seed}; {dropped} earlier lines dropped"] if dropped else []
         return "\n".join([*head, *self._trace])
 

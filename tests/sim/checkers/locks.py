@@ -7,6 +7,7 @@ the clients (`HoldingChecker`), and the storage that locks are there to protect
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from coordsvc.base.ids import Index, Millis, SessionId
@@ -84,6 +85,8 @@ class _Belief:
     client: str
     shared: bool
     since: Micros
+    displaced: bool = False
+    """Another got the lock while this client was stopped; it may believe until it has looked."""
 
 
 class HoldingChecker:
@@ -95,12 +98,19 @@ class HoldingChecker:
 
     def __init__(self) -> None:
         self._holding: dict[str, list[_Belief]] = {}
+        self._is_paused: Callable[[str], bool] = lambda _: False
+
+    def ask_for_pauses(self, is_paused: Callable[[str], bool]) -> None:
+        """Know which clients do not run at present: what does not run, does nothing wrong."""
+        self._is_paused = is_paused
 
     def holds(self, path: str, client: str, *, now: Micros, shared: bool = False) -> None:
         """A client begins to believe that it holds a lock."""
         believers = self._holding.setdefault(path, [])
         for other in believers:
-            if not (shared and other.shared):
+            if other.displaced or self._is_paused(other.client):
+                other.displaced = True
+            elif not (shared and other.shared):
                 raise WrongResult(
                     f"lock {path}: {client} holds it at {now / MS:.3f} ms, and so does "
                     f"{other.client} since {other.since / MS:.3f} ms"
@@ -113,6 +123,10 @@ class HoldingChecker:
         mine = [belief for belief in believers if belief.client == client]
         assert len(mine) == 1, f"{client} stops holding {path} without holding it"
         believers.remove(mine[0])
+
+    def is_displaced(self, path: str, client: str) -> bool:
+        """Tell whether another got the lock while this client was stopped."""
+        return any(b.client == client and b.displaced for b in self._holding.get(path, ()))
 
     def is_believed_by(self, path: str, client: str) -> bool:
         """Tell whether this client believes that it holds the lock."""

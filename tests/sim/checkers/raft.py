@@ -101,6 +101,11 @@ class RaftChecker:
         same = (known.term, known.content) == (entry.term, content)
         _demand(same, f"state-machine safety: {node} applied another entry at {index}")
 
+    def differs(self, index: Index, digest: bytes) -> bool:
+        """Tell whether another digest is known after `index`."""
+        known = self._digests.get(index)
+        return known is not None and known[0] != digest
+
     def digest(self, node: NodeId, index: Index, digest: bytes) -> None:
         """A replica's state has `digest` after `index`: equal everywhere, for ever."""
         known, other = self._digests.setdefault(index, (digest, node))

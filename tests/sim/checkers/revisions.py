@@ -11,7 +11,7 @@ from typing import Final
 
 from coordsvc.base.ids import Index
 from coordsvc.base.vocabulary import ops
-from tests.sim.history import Operation
+from tests.sim.history import Operation, Outcome
 from tests.sim.verdicts import WrongResult
 
 
@@ -24,7 +24,7 @@ def check_real_time(operations: Iterable[Operation]) -> None:
         WrongResult: an operation answers from before a write that was over when it began.
 
     """
-    decided = [operation for operation in operations if operation.revision]
+    decided = [o for o in operations if o.revision and o.outcome is Outcome.DECIDED]
     writes = sorted((o for o in decided if o.op in ops.MUTATIONS), key=lambda o: o.completed)
     seen_at: dict[Index, Operation] = {}
     at, newest = 0, _NOTHING

@@ -56,6 +56,10 @@ class Client(Protocol):
     name: str
     chance: random.Random
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client's process stands still."""
+
     def now(self) -> Micros:
         """Return the true time; workloads record with it, they decide nothing by it."""
 

@@ -31,6 +31,8 @@ class LockWorkload:
 
     def start(self, clients: Sequence[Client]) -> None:
         """See Workload."""
+        paused = {client.name: client for client in clients}
+        self.holding.ask_for_pauses(lambda name: paused[name].is_paused)
         for client in clients:
             actor = _Actor(self._asker, client, self.holding, self.storage, self._guarded)
             client.listen_to_locks(actor)
@@ -127,7 +129,8 @@ class _Actor:
         if self._asker.stopped and request != self._request:
             return
         accepted = self._storage.write(LOCK, self._client.name, token)
-        if request == self._request and not accepted:
+        displaced = self._holding.is_displaced(LOCK, self._client.name)
+        if request == self._request and not accepted and not displaced:
             raise WrongResult(f"{self._client.name} holds {LOCK} and its token {token} is refused")
         data = self._client.name.encode()
         if self._client.chance.randrange(2):

@@ -333,6 +333,29 @@ def test_two_members_that_differ_can_only_be_told_of(make_cluster):
     assert not cluster[leader].health.disputed, "that is for the leader to say"
 
 
+def test_a_leader_that_may_be_wrong_spreads_its_state_to_nobody(make_cluster):
+    cluster = make_cluster(entries=50)
+    leader = cluster.leader
+    late, right = cluster.followers
+    client = cluster.client(leader)
+    cluster.isolate(late)
+    corrupt(cluster, leader)
+    fill(cluster, client, CHECKPOINT_EVERY)
+    compared(cluster)
+    cluster.advance(COMPARE_MS)
+    assert cluster[leader].health.disputed
+    cluster.sent.clear()
+    cluster.rejoin(late)
+    cluster.advance(COMPARE_MS)
+    assert not [m for _, _, m in cluster.sent if isinstance(m, messages.SnapshotChunk)]
+    cluster[leader].hand_over(cluster.now, right)
+    watch_for(cluster, lambda: cluster[late].applied == cluster[right].applied)
+    fill(cluster, cluster.client(right), CHECKPOINT_EVERY)
+    watch_for(cluster, lambda: differing(cluster) == [leader])
+    watch_for(cluster, lambda: not differing(cluster))
+    assert cluster[late].machine.digest == cluster[right].machine.digest
+
+
 def test_the_latest_snapshot_is_sent_if_it_is_new_enough(cluster):
     leader, victim = cluster.leader, cluster.followers[0]
     client = cluster.client(leader)

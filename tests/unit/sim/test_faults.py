@@ -7,6 +7,7 @@ from collections import Counter
 from tests.sim.clock import SimClock
 from tests.sim.faults import KINDS, Swarm
 from tests.sim.links import Fault, Links
+from tests.sim.tampering import Tampering
 from tests.sim.world import SECOND, Micros, World
 
 
@@ -17,6 +18,8 @@ class Servers:
 
     def __init__(self, world: World) -> None:
         self.links = Links(world)
+        self.tampering = Tampering(self.links)
+        self.paused_clients: set[str] = set()
         self.nodes = ["n1", "n2", "n3"]
         self.clients = ["c1", "c2"]
         for host in (*self.nodes, *self.clients):
@@ -77,6 +80,18 @@ class Servers:
     def take_snapshot(self, node: str) -> None:
         self._note("snapshot")
 
+    def damage_disk(self, node: str, how: str) -> None:
+        self._note("damage")
+
+    def plant_wrong_state(self, node: str) -> None:
+        self._note("plant")
+
+    def pause_client(self, name: str) -> Fault:
+        assert name not in self.paused_clients
+        self.paused_clients.add(name)
+        self._note("pause client")
+        return Fault(lambda: self.paused_clients.remove(name))
+
     def _note(self, what: str) -> None:
         self.done[what] += 1
         self.stopped_most = max(self.stopped_most, len(self.down | self.paused))
@@ -99,6 +114,8 @@ def test_everything_is_healed_in_the_end_and_stays_so() -> None:
         for _ in range(2):
             assert not servers.down
             assert not servers.paused
+            assert not servers.paused_clients
+            assert not servers.tampering.is_at_work
             assert not any(servers.slow.values())
             assert all(clock.drift_ppm == 0 for clock in servers.clocks.values())
             hosts = servers.links.hosts
@@ -116,8 +133,8 @@ def test_every_kind_is_in_play_in_some_run() -> None:
         done += servers.done
         assert len(swarm.kinds) <= 5
     assert kinds == set(KINDS)
-    servers_hear = "crash fail fill machine pause reset slow snapshot stop transfer"
-    assert set(done) == set(servers_hear.split())
+    servers_hear = "crash damage fail fill machine pause plant reset slow snapshot stop transfer"
+    assert set(done) == {*servers_hear.split(), "pause client"}
 
 
 def test_most_runs_keep_a_majority_and_some_stop_everything() -> None:
