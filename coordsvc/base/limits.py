@@ -13,6 +13,7 @@ PATH_BYTES_MAX: Final = 4 * KIB
 PATH_DEPTH_MAX: Final = 128  # recursion and events cost per level
 FRAME_BYTES_MAX: Final = 4 * MIB  # of one client frame: a full transaction
 TXN_OPS_MAX: Final = 1024
+MULTI_OPS_MAX: Final = 32_768  # of a ZooKeeper multi, which its frame bounds to about as many
 GUARDS_MAX: Final = 16
 NOTE_BYTES_MAX: Final = 1 * KIB
 CLIENT_NAME_BYTES_MAX: Final = 256

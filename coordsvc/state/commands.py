@@ -18,6 +18,7 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.acl import Acl
 from coordsvc.state.arguments import (
     NUMBER_MAX,
     Guards,
@@ -44,6 +45,7 @@ class Create:
     parents: bool
     ttl_ms: Millis
     guards: Guards
+    acl: Acl | None = None
 
 
 @record
@@ -368,6 +370,16 @@ def _transaction(arguments: list[object]) -> Transaction:
     )
 
 
+def parse_step(value: object) -> Step:
+    """Return the step in `value`, `[op, *arguments]`, of those that a branch may have.
+
+    Raises:
+        MalformedCommand: unknown operation, wrong shape, or an argument out of its bounds.
+
+    """
+    return _step(value, _BRANCH_PARSERS)
+
+
 def _steps(value: object, parsers: dict[int, Callable[[list[object]], Step]]) -> list[Step]:
     if type(value) is not list:
         raise MalformedCommand(codes.MALFORMED, "operations are an array")
@@ -416,7 +428,8 @@ def _close(arguments: list[object]) -> Close:
     return Close()
 
 
-def _open_session(arguments: list[object]) -> OpenSession:
+def parse_open_session(arguments: list[object]) -> OpenSession:
+    """Return the command that these arguments of OPEN_SESSION make."""
     password, timeout_ms, client_name, address = take(arguments, 4)
     if type(password) is not bytes or len(password) > limits.PASSWORD_BYTES_MAX:
         raise MalformedCommand(codes.MALFORMED, "a password is a few bytes")
@@ -474,7 +487,7 @@ _PARSERS: Final[dict[int, Callable[[list[object]], Command]]] = {
     ops.CLOSE: _close,
 }
 _INTERNAL_PARSERS: Final[dict[int, Callable[[list[object]], Command]]] = {
-    ops.OPEN_SESSION: _open_session,
+    ops.OPEN_SESSION: parse_open_session,
     ops.EXPIRE_SESSION: _expire_session,
     ops.TICK: _tick,
     ops.END_SESSION: _end_session,

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from coordsvc.base.ids import Index, SessionId
 from coordsvc.base.record import record
+from coordsvc.state.acl import Acl
 
 Stat: TypeAlias = tuple[int, ...]
 """The numbers of a node in the order of vocabulary.messages.STAT_FIELDS."""
@@ -23,6 +24,8 @@ class Event:
     revision: Index
     stat: Stat
     data: bytes | None
+    acl: Acl | None = None
+    """Who may hear of it; None: everyone."""
 
 
 @record

@@ -27,8 +27,10 @@ from coordsvc.state.tree import Tree
 from coordsvc.state.znode import Znode
 
 MAGIC: Final = "coordsvc-state"
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """The version of the state machine: of the image's layout, and of what entries mean."""
+READABLE: Final = (1, STATE_VERSION)
+"""Version 1 knew no ACLs."""
 
 ROWS_PER_CHUNK_MAX: Final = 500
 """A chunk takes well under a millisecond to make, so that it delays nobody."""
@@ -175,7 +177,7 @@ class _Loader:
 
     def load(self, arrays: Iterator[list[object]]) -> Parts:
         magic, version, revision, time_ms, digest, compacted = next(arrays, [None] * 6)
-        if magic != MAGIC or version != STATE_VERSION:
+        if magic != MAGIC or version not in READABLE:
             raise ValueError(f"{magic} version {version}; this is {MAGIC} version {STATE_VERSION}")
         self._take_rows(arrays)
         self._history.compacted = rows.as_int(compacted)

@@ -9,6 +9,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import image, transactions
+from coordsvc.state.acl import WRITE
 from coordsvc.state.arguments import MalformedCommand
 from coordsvc.state.commands import (
     Acquire,
@@ -28,6 +29,7 @@ from coordsvc.state.commands import (
 )
 from coordsvc.state.digest import Digest
 from coordsvc.state.expiry import Expiry
+from coordsvc.state.foreign import ForeignRunner
 from coordsvc.state.history import History
 from coordsvc.state.locks import LockTable
 from coordsvc.state.quick import set_plainly
@@ -61,6 +63,7 @@ class StateMachine:
         self.expiry = parts.expiry
         self.history = parts.history
         self._writes = Writes(self.tree, self.locks)
+        self._foreign = ForeignRunner(self._writes, self.tree, self.sessions)
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             **self._writes.runners,
             Transaction: self._transact,
@@ -111,7 +114,7 @@ class StateMachine:
                 self.history.append(event)
                 self._digest.take_change(index, self.time_ms, event)
                 return Applied(session_id, serial, codes.OK, index, event.stat, [event])
-        turn = Turn(index, self.time_ms, session_id)
+        turn = Turn(index, self.time_ms, session_id, session.address)
         code, value = self._perform(turn, request)
         replies.remember((serial, code, index, value))
         return self._conclude(turn, Applied(session_id, serial, code, index, value))
@@ -164,7 +167,10 @@ class StateMachine:
         self.time_ms = max(self.time_ms, stamp_ms)
 
     def _perform(self, turn: Turn, request: list[object]) -> Outcome:
+        op = request[0]
         try:
+            if type(op) is int and op in ops.FOREIGN:
+                return self._foreign.perform(turn, request)
             command = parse(request, internal=turn.session == 0)
         except MalformedCommand as fault:
             return fault.code, fault.text
@@ -220,7 +226,8 @@ class StateMachine:
             return codes.BAD_ARGUMENTS, "a lock belongs to a session"
         if len(session.claims) >= limits.CLAIMS_PER_SESSION_MAX:
             return codes.TOO_MANY, f"at most {limits.CLAIMS_PER_SESSION_MAX} claims of a session"
-        if command.path not in self.tree.nodes:
+        node = self.tree.nodes.get(command.path)
+        if node is None:
             fault = paths.fault_of(command.path)
             if fault:
                 return codes.BAD_PATH, fault
@@ -234,6 +241,8 @@ class StateMachine:
             )
             if code != codes.OK:
                 return code, value
+        elif node.acl is not None and not turn.may(node.acl, WRITE):
+            return codes.DENIED, None
         return self.locks.acquire(turn, session, command)
 
     def _release(self, turn: Turn, command: Command) -> Outcome:
@@ -245,8 +254,11 @@ class StateMachine:
 
     def _break(self, turn: Turn, command: Command) -> Outcome:
         assert isinstance(command, Break)
-        if command.path not in self.tree.nodes:
+        node = self.tree.nodes.get(command.path)
+        if node is None:
             return self.tree.absence_of(command.path)
+        if node.acl is not None and not turn.may(node.acl, WRITE):
+            return codes.DENIED, None
         return self.locks.break_(turn, command)
 
     def _open_session(self, turn: Turn, command: Command) -> Outcome:

@@ -19,10 +19,10 @@ def set_plainly(
     """Set the data of a node that nobody else has an eye on; None if the general way is needed.
 
     That is so when there is no such node, when a snapshot or a transaction must see it first,
-    or when it is of a kind that follows from being set.
+    when its ACL is to be asked, or when it is of a kind that follows from being set.
     """
     node = tree.nodes.get(path)
-    if node is None or tree.is_observed or node.kind == ops.TTL:
+    if node is None or node.acl is not None or tree.is_observed or node.kind == ops.TTL:
         return None
     node.data = data
     node.version += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Serial
@@ -11,6 +11,9 @@ from coordsvc.base.values import Value
 
 Reply: TypeAlias = tuple[Serial, int, Index, Value]
 """Serial, code, revision, value."""
+
+ERA_BITS: Final = 32
+"""A connection of a session has so many bits for its serials; those above count eras."""
 
 
 class Replies:
@@ -32,6 +35,15 @@ class Replies:
         while kept and kept[0][0] < floor:
             kept.popleft()
         return len(kept) < limits.REPLIES_PER_SESSION_MAX
+
+    def begin_era(self) -> None:
+        """Make every serial used so far an old one, also of commands that are still on their way.
+
+        A session that goes on over another connection starts from here: what was sent over the
+        old one and comes behind is a copy that nobody remembers, and is not applied.
+        """
+        self.last_serial = ((self.last_serial >> ERA_BITS) + 1) << ERA_BITS
+        self.kept.clear()
 
     def remember(self, reply: Reply) -> None:
         """Keep the answer to a new serial."""

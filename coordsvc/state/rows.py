@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from coordsvc.base.ids import Index, SessionId
 from coordsvc.base.values import Value
+from coordsvc.state.acl import Acl, acl_of
 from coordsvc.state.events import Event
 from coordsvc.state.locks import Claim, Lock
 from coordsvc.state.sessions import Session
@@ -34,13 +35,14 @@ def node_row(path: str, node: Znode) -> Row:
         node.kind,
         node.owner,
         node.ttl_ms,
+        None if node.acl is None else node.acl.entries,
     )
 
 
 def node_from(row: list[object]) -> tuple[str, Znode]:
-    """Return the path and the node of a row."""
+    """Return the path and the node of a row; rows of version 1 have no ACL."""
     path, data, czxid, mzxid, pzxid, ctime, mtime, version, aversion, creates, kind, owner, ttl = (
-        row
+        row[:13]
     )
     node = Znode(
         None if data is None else as_bytes(data),
@@ -60,6 +62,7 @@ def node_from(row: list[object]) -> tuple[str, Znode]:
     node.version = as_int(version)
     node.aversion = as_int(aversion)
     node.creates = as_int(creates)
+    node.acl = _acl_from(row, 13)
     return as_str(path), node
 
 
@@ -146,18 +149,34 @@ def _claim_from(row: list[object]) -> Claim:
 
 def event_row(event: Event) -> Row:
     """Return an event of the history."""
-    return (event.kind, event.path, event.revision, event.stat, event.data)
+    acl = None if event.acl is None else event.acl.entries
+    return (event.kind, event.path, event.revision, event.stat, event.data, acl)
 
 
 def event_from(row: list[object]) -> Event:
-    """Return the event of a row."""
-    kind, path, revision, stat, data = row
+    """Return the event of a row; rows of version 1 have no ACL."""
+    kind, path, revision, stat, data = row[:5]
     return Event(
         as_int(kind),
         as_str(path),
         as_int(revision),
         tuple(as_int(number) for number in as_list(stat)),
         None if data is None else as_bytes(data),
+        _acl_from(row, 5),
+    )
+
+
+def _acl_from(row: list[object], at: int) -> Acl | None:
+    if len(row) == at:
+        return None
+    (entries,) = row[at:]
+    if entries is None:
+        return None
+    return acl_of(
+        tuple(
+            (as_int(perms), as_str(scheme), as_str(name))
+            for perms, scheme, name in map(as_list, as_list(entries))
+        )
     )
 
 

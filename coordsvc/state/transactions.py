@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes
-from coordsvc.state.commands import Step, Transaction
+from coordsvc.state.commands import Transaction
 from coordsvc.state.tree import Tree
 from coordsvc.state.turn import Outcome, Turn
 from coordsvc.state.writes import Writes
+
+S = TypeVar("S")
 
 
 def run(turn: Turn, transaction: Transaction, writes: Writes, tree: Tree) -> Outcome:
@@ -18,19 +23,19 @@ def run(turn: Turn, transaction: Transaction, writes: Writes, tree: Tree) -> Out
     code and all others have ROLLED_BACK, so any code but OK means that the branch was undone.
     """
     holds = all(writes.run(turn, condition)[0] == codes.OK for condition in transaction.conditions)
-    done, results = _run_branch(
-        turn, transaction.then if holds else transaction.otherwise, writes, tree
-    )
+    branch = transaction.then if holds else transaction.otherwise
+    done, results = run_all(turn, branch, writes.run, tree)
     return codes.OK, (holds and done, results)
 
 
-def _run_branch(
-    turn: Turn, steps: list[Step], writes: Writes, tree: Tree
+def run_all(
+    turn: Turn, steps: list[S], run_one: Callable[[Turn, S], Outcome], tree: Tree
 ) -> tuple[bool, list[Value]]:
+    """Do all steps or none; return whether they were done, and a [code, value] for each."""
     results: list[Value] = []
     tree.begin_undoable()
     for at, step in enumerate(steps):
-        code, value = writes.run(turn, step)
+        code, value = run_one(turn, step)
         if code != codes.OK:
             tree.undo()
             turn.events.clear()

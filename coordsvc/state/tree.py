@@ -15,14 +15,17 @@ from typing import Final
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state import acl as acls
+from coordsvc.state.acl import Acl
 from coordsvc.state.events import Event
 from coordsvc.state.sweep import Sweep
 from coordsvc.state.turn import Outcome, Turn
-from coordsvc.state.znode import Znode
+from coordsvc.state.znode import Numbers, Znode
 
 ANY_VERSION: Final = -1
 
-_Numbers = tuple[bytes | None, int, int, int, int, int, int]
+PROTECTED: Final = frozenset({paths.ROOT, "/zookeeper", "/zookeeper/quota", "/zookeeper/config"})
+"""The nodes that are always there (`state/special.py`): none of them can be deleted."""
 
 
 class Tree:
@@ -52,14 +55,18 @@ class Tree:
         parents: bool = False,
         parents_kind: int = ops.PERSISTENT,
         ttl_ms: Millis = 0,
+        acl: Acl | None = None,
     ) -> Outcome:
         """Create a node; the result is [path, stat]. `parents` creates what is missing above."""
         if "/" not in path or "\0" in path:
             return codes.BAD_PATH, "a path starts with / and contains no NUL"
         parent_path = paths.parent_of(path)
         parent = self.nodes.get(parent_path)
-        if parent is None and not parents:
-            return codes.NO_NODE, None
+        if parent is None:
+            if not parents:
+                return codes.NO_NODE, None
+        elif parent.acl is not None and not turn.may(parent.acl, acls.CREATE):
+            return codes.DENIED, None
         if sequential:
             path = f"{path}{parent.creates if parent is not None else 0:010d}"
         fault = paths.fault_of(path)
@@ -71,6 +78,8 @@ class Tree:
             missing, nearest = self._missing_above(path)
         else:
             missing, nearest = [], parent
+        if missing and nearest.acl is not None and not turn.may(nearest.acl, acls.CREATE):
+            return codes.DENIED, None
         if nearest.owner:
             return codes.NO_CHILDREN_FOR_EPHEMERALS, None
         for missing_path in missing:
@@ -78,7 +87,9 @@ class Tree:
                 turn, missing_path, Znode(b"", turn.revision, turn.time_ms, kind=parents_kind)
             )
         owner = turn.session if kind == ops.EPHEMERAL else 0
-        node = Znode(data, turn.revision, turn.time_ms, kind=kind, owner=owner, ttl_ms=ttl_ms)
+        node = Znode(
+            data, turn.revision, turn.time_ms, kind=kind, owner=owner, ttl_ms=ttl_ms, acl=acl
+        )
         event = self._insert(turn, path, node)
         return codes.OK, (path, event.stat)
 
@@ -94,6 +105,8 @@ class Tree:
         node = self.nodes.get(path)
         if node is None:
             return self.absence_of(path)
+        if node.acl is not None and not turn.may(node.acl, acls.WRITE):
+            return codes.DENIED, None
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
         if self.is_observed:
@@ -103,7 +116,7 @@ class Tree:
         node.mzxid = turn.revision
         node.mtime = turn.time_ms
         stat = node.stat()
-        turn.events.append(Event(ops.CHANGED, path, turn.revision, stat, data))
+        turn.events.append(Event(ops.CHANGED, path, turn.revision, stat, data, node.acl))
         return codes.OK, stat
 
     def delete(
@@ -120,10 +133,11 @@ class Tree:
         The result is how many went. Nodes whose path is in `locked` cannot go.
         """
         node = self.nodes.get(path)
-        if path == paths.ROOT:
-            return codes.BAD_PATH, "the root stays"
-        if node is None:
-            return self.absence_of(path)
+        if path in PROTECTED:
+            return codes.BAD_PATH, f"{path} stays"
+        denied = self._is_denied_below(turn, paths.parent_of(path))
+        if denied or node is None:
+            return (codes.DENIED, None) if denied else self.absence_of(path)
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
         if node.children and not recursive:
@@ -134,6 +148,8 @@ class Tree:
         for doomed_path in doomed:
             if doomed_path in locked:
                 return codes.LOCKED, doomed_path
+        if node.children and any(self._is_denied_below(turn, each) for each in doomed):
+            return codes.DENIED, None
         for doomed_path in doomed:
             self.remove(turn, doomed_path)
         return codes.OK, len(doomed)
@@ -147,7 +163,9 @@ class Tree:
         parent = self.nodes[parent_path]
         self._before_change(path, node)
         self._before_change(parent_path, parent)
-        turn.events.append(Event(ops.DELETED, path, turn.revision, node.stat(), node.data))
+        turn.events.append(
+            Event(ops.DELETED, path, turn.revision, node.stat(), node.data, node.acl)
+        )
         del self.nodes[path]
         assert parent.children is not None, "a parent knows its children"
         del parent.children[path]
@@ -156,6 +174,22 @@ class Tree:
         parent.pzxid = turn.revision
         if self._journal is not None:
             self._journal.append((path, node, None))
+
+    def set_acl(
+        self, turn: Turn, path: str, acl: Acl | None, version: int = ANY_VERSION
+    ) -> Outcome:
+        """Give a node whose ACL has `version` another one; the result is its stat. No event."""
+        node = self.nodes.get(path)
+        if node is None:
+            return self.absence_of(path)
+        if node.acl is not None and not turn.may(node.acl, acls.ADMIN):
+            return codes.DENIED, None
+        if version not in (ANY_VERSION, node.aversion):
+            return codes.BAD_VERSION, None
+        self._before_change(path, node)
+        node.acl = acl
+        node.aversion += 1
+        return codes.OK, node.stat()
 
     def absence_of(self, path: str) -> Outcome:
         """Return why there is no node at `path`: a bad path, or simply no such node."""
@@ -202,7 +236,24 @@ class Tree:
             if path != paths.ROOT:
                 self._link(path)
 
+    def add(self, turn: Turn, path: str, node: Znode) -> None:
+        """Put a node where none was, as if it had always been there: its parent's numbers stay."""
+        parent_path = paths.parent_of(path)
+        self._before_change(parent_path, self.nodes[parent_path])
+        self.nodes[path] = node
+        self._link(path)
+        turn.events.append(
+            Event(ops.CREATED, path, turn.revision, node.stat(), node.data, node.acl)
+        )
+
     # The inside.
+
+    def _is_denied_below(self, turn: Turn, parent_path: str) -> bool:
+        """Tell whether the sender must not delete children of a node."""
+        parent = self.nodes.get(parent_path)
+        return (
+            parent is not None and parent.acl is not None and not turn.may(parent.acl, acls.DELETE)
+        )
 
     def _missing_above(self, path: str) -> tuple[list[str], Znode]:
         """Return the paths to create above `path`, top first, and the lowest node there is."""
@@ -247,7 +298,7 @@ class Tree:
         self.nodes[path] = node
         if self._journal is not None:
             self._journal.append((path, node, None))
-        event = Event(ops.CREATED, path, turn.revision, node.stat(), node.data)
+        event = Event(ops.CREATED, path, turn.revision, node.stat(), node.data, node.acl)
         turn.events.append(event)
         return event
 
@@ -272,6 +323,6 @@ class Tree:
             parent.children = None
 
 
-_Change = tuple[str, Znode, _Numbers | None]
+_Change = tuple[str, Znode, Numbers | None]
 """Path, node, and its numbers before a change; None: the node came or went (whichever the tree
 shows to have happened)."""

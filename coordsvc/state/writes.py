@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.acl import READ
 from coordsvc.state.arguments import Guards
 from coordsvc.state.commands import (
     CheckData,
@@ -64,6 +65,7 @@ class Writes:
             sequential=step.sequential,
             parents=step.parents,
             ttl_ms=step.ttl_ms,
+            acl=step.acl,
         )
 
     def _put(self, turn: Turn, step: Command) -> Outcome:
@@ -92,11 +94,13 @@ class Writes:
             turn, step.path, step.version, recursive=step.recursive, locked=self._locks.by_path
         )
 
-    def _check_version(self, _turn: Turn, step: Command) -> Outcome:
+    def _check_version(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckVersion)
         node = self._tree.nodes.get(step.path)
         if node is None:
             return self._tree.absence_of(step.path)
+        if node.acl is not None and not turn.may(node.acl, READ):
+            return codes.DENIED, None
         if step.version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
         return codes.OK, None
@@ -111,14 +115,18 @@ class Writes:
         holds = self._locks.is_valid(step.path, step.token)
         return (codes.OK if holds else codes.STALE_TOKEN), None
 
-    def _check_data(self, _turn: Turn, step: Command) -> Outcome:
+    def _check_data(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckData)
         node = self._tree.nodes.get(step.path)
+        if node is not None and node.acl is not None and not turn.may(node.acl, READ):
+            return codes.DENIED, None
         holds = node is not None and node.data == step.data
         return (codes.OK if holds else codes.CONDITION_FAILED), None
 
-    def _check_mzxid(self, _turn: Turn, step: Command) -> Outcome:
+    def _check_mzxid(self, turn: Turn, step: Command) -> Outcome:
         assert isinstance(step, CheckMzxid)
         node = self._tree.nodes.get(step.path)
+        if node is not None and node.acl is not None and not turn.may(node.acl, READ):
+            return codes.DENIED, None
         holds = node is not None and node.mzxid <= step.revision
         return (codes.OK if holds else codes.CONDITION_FAILED), None

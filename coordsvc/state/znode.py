@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import ops
+from coordsvc.state.acl import Acl
 from coordsvc.state.events import Stat
 
 # Places in a Stat, in the order of vocabulary.messages.STAT_FIELDS.
 STAT_MTIME: Final = 4
 STAT_VERSION: Final = 5
 STAT_CVERSION: Final = 6
+STAT_AVERSION: Final = 7
 STAT_OWNER: Final = 8
 STAT_KIND: Final = 11
+
+Numbers: TypeAlias = tuple[bytes | None, int, int, int, int, int, int, Acl | None]
+"""What of a node can change, except its children."""
 
 
 class Znode:
@@ -26,6 +31,7 @@ class Znode:
     """
 
     __slots__ = (
+        "acl",
         "aversion",
         "children",
         "creates",
@@ -50,6 +56,7 @@ class Znode:
         kind: int = ops.PERSISTENT,
         owner: SessionId = 0,
         ttl_ms: Millis = 0,
+        acl: Acl | None = None,
     ) -> None:
         # The same int object stands in several slots on purpose: it is stored once.
         self.data = data
@@ -59,6 +66,7 @@ class Znode:
         self.kind = kind
         self.owner = owner
         self.ttl_ms = ttl_ms
+        self.acl = acl  # None: open to everyone
         self.children: dict[str, None] | None = None
 
     def stat(self) -> Stat:
@@ -82,7 +90,7 @@ class Znode:
             self.ttl_ms,
         )
 
-    def numbers(self) -> tuple[bytes | None, int, int, int, int, int, int]:
+    def numbers(self) -> Numbers:
         """Return everything about the node that can change, except its children."""
         return (
             self.data,
@@ -92,9 +100,10 @@ class Znode:
             self.version,
             self.aversion,
             self.creates,
+            self.acl,
         )
 
-    def put_back(self, numbers: tuple[bytes | None, int, int, int, int, int, int]) -> None:
+    def put_back(self, numbers: Numbers) -> None:
         """Give the node what `numbers` returned earlier."""
         (
             self.data,
@@ -104,4 +113,5 @@ class Znode:
             self.version,
             self.aversion,
             self.creates,
+            self.acl,
         ) = numbers

@@ -34,6 +34,7 @@ DENIED: Final = 18
 COMPACTED: Final = 19  # the history no longer reaches back to the revision asked for
 CURSOR_LOST: Final = 20  # the listing changed hands or aged out; start again
 BAD_PASSWORD: Final = 21  # re-attachment with a wrong password
+INVALID_ACL: Final = 22
 
 # From the replica that was asked.
 NOT_LEADER: Final = 32

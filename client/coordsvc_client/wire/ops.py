@@ -69,8 +69,21 @@ EXPIRE_SESSION: Final = 65  # session -> was it there
 TICK: Final = 66  # (nothing): do what is due at the entry's stamp
 END_SESSION: Final = 67  # session, note -> was it there; an operator ends a session
 
+# Made by the servers' doors for other languages, never taken from a native client. An `acl` is
+# [[permissions, scheme, id], ...], `who` is [[scheme, id], ...]; an operation in MULTI and AS is
+# listed as in a transaction: [op, *arguments].
+SET_ACL: Final = 80  # path, acl, version -> stat
+CREATE_ACL: Final = 81  # path, data|nil, kind, sequential, ttl_ms, acl -> [path, stat]
+MULTI: Final = 82  # operations -> [succeeded, [[code, value], ...]]
+AS: Final = 83  # who, operation or MULTI -> what that gives
+REFUSE: Final = 84  # code: an operation of a MULTI that fails
+# ... with session 0:
+ATTACH_SESSION: Final = 88  # session, password, timeout_ms, address -> session; fences the old one
+OPEN_ZOOKEEPER: Final = 89  # as OPEN_SESSION; the nodes that ZooKeeper's clients expect are there
+
 MUTATIONS: Final = frozenset({CREATE, PUT, SET, DELETE, TXN, ACQUIRE, RELEASE, BREAK, CLOSE})
 READS: Final = frozenset(range(GET, STATUS + 1))
+FOREIGN: Final = frozenset({SET_ACL, CREATE_ACL, MULTI, AS, REFUSE, ATTACH_SESSION, OPEN_ZOOKEEPER})
 
 NAMES: Final = {
     value: name.lower()

@@ -55,7 +55,7 @@ def test_the_header_names_layout_and_version(cell):
     cell.open()
     unpacker = msgpack.Unpacker(raw=False)
     unpacker.feed(cell.image()[0])
-    assert next(unpacker)[:4] == ["coordsvc-state", 1, 1, 1000]
+    assert next(unpacker)[:4] == ["coordsvc-state", 2, 1, 1000]
 
 
 def test_a_chunk_is_bounded_in_rows_and_bytes(cell):

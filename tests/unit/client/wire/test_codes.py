@@ -25,6 +25,7 @@ GOLDEN = {
     "COMPACTED": 19,
     "CURSOR_LOST": 20,
     "BAD_PASSWORD": 21,
+    "INVALID_ACL": 22,
     "NOT_LEADER": 32,
     "NO_QUORUM": 33,
     "OVERLOADED": 34,

@@ -36,6 +36,13 @@ OPERATIONS = {
     "EXPIRE_SESSION": 65,
     "TICK": 66,
     "END_SESSION": 67,
+    "SET_ACL": 80,
+    "CREATE_ACL": 81,
+    "MULTI": 82,
+    "AS": 83,
+    "REFUSE": 84,
+    "ATTACH_SESSION": 88,
+    "OPEN_ZOOKEEPER": 89,
 }
 GREETING = {"HELLO": 0, "PROTOCOL_VERSION": 1, "NO_SESSION": -1}
 FAMILIES = {
@@ -77,7 +84,7 @@ def test_a_client_can_ask_for_mutations_and_reads_and_for_nothing_of_the_service
     assert sorted(ops.READS) == list(range(32, 44))
     assert not ops.MUTATIONS & ops.READS
     own = {ops.OPEN_SESSION, ops.EXPIRE_SESSION, ops.TICK, ops.END_SESSION}
-    assert not own & (ops.MUTATIONS | ops.READS)
+    assert not (own | ops.FOREIGN) & (ops.MUTATIONS | ops.READS)
 
 
 def test_the_first_byte_of_a_native_payload_is_never_zero():
