@@ -39,6 +39,10 @@ class Commands(CtlGroup):
         "members": (f"{CLUSTER}:members", "List the members of the cluster."),
         "leader": (f"{CLUSTER}:leader", "Show the leader, or hand leadership over."),
         "snapshot": (f"{CLUSTER}:snapshot", "Save a backup."),
+        "import": (
+            "coordsvc.cli.migration.zookeeper:import_",
+            "Copy a tree from a running ZooKeeper.",
+        ),
         "dev": ("coordsvc.cli.dev:dev", "Run a cluster on this machine, or break it."),
     }
 

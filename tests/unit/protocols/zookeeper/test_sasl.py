@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordsvc.protocols.zookeeper import sasl
 from coordsvc.protocols.zookeeper.sasl import DigestMd5, SaslError
 
 USERS = {"bob": "bobsecret", "zoë": "pässword", "ключ": "замок"}
@@ -34,9 +35,7 @@ def response_of(user, password, *, encoding="latin-1", method=b"AUTHENTICATE", *
         md5(*a1).hex(), parts["nonce"], parts["nc"], parts["cnonce"], "auth", a2,
     ]  # fmt: skip
     value = md5(*(each.encode() for each in joined)).hex()
-    fields = ",".join(
-        f"{k}={v}" if k in {"nc", "qop"} else f'{k}="{v}"' for k, v in parts.items()
-    )
+    fields = ",".join(f"{k}={v}" if k in {"nc", "qop"} else f'{k}="{v}"' for k, v in parts.items())
     return f"charset=utf-8,{fields},response={value},maxbuf=65536".encode(), value
 
 
@@ -69,8 +68,6 @@ def test_the_example_of_the_rfc_has_its_numbers():
         "nc": "00000001",
         "digest-uri": "imap/elwood.innosoft.com",
     }
-    from coordsvc.protocols.zookeeper import sasl
-
     secret = sasl._first_hash("chris", "elwood.innosoft.com", "secret", parts)
     assert sasl._response("AUTHENTICATE", secret, parts) == "d388dad90d4bbd760a152321f2143af7"
     assert sasl._response("", secret, parts) == "ea40f60335c427b5527b84dbabcdfffd"

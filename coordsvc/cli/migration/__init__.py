@@ -1,0 +1,1 @@
+"""`coordctl import`: take over a tree from another service while it runs."""
