@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
-from tests.chaos.machinery import BadDisks, MissingError, Network, SmallDisks
+from tests.chaos.machinery import BadDisks, Clocks, MissingError, Network, SmallDisks
 from tests.integration.cluster import Cluster
 from tests.ports import free_ports
 
@@ -80,12 +80,15 @@ class ChaosCluster(Cluster):
         self.network: Network | None = None
         self.small_disks: SmallDisks | None = None
         self.bad_disks: BadDisks | None = None
+        self.clocks: Clocks | None = None
         with self._noticing():
             self.network = Network(names)
         with self._noticing():
             self.small_disks = SmallDisks(folder / "disks", names)
         with self._noticing():
             self.bad_disks = BadDisks(folder, names)
+        with self._noticing():
+            self.clocks = Clocks(folder, names)
         self._place(names)
 
     @contextlib.contextmanager
@@ -131,8 +134,17 @@ class ChaosCluster(Cluster):
             *common,
         ]
         prefix = [] if self.network is None else self.network.prefix(name)
-        variables = {} if self.bad_disks is None else self.bad_disks.environment(name)
-        return PlacedNode(plan, arguments, prefix, variables)
+        return PlacedNode(plan, arguments, prefix, self._variables_of(name))
+
+    def _variables_of(self, name: str) -> dict[str, str]:
+        preloading = [part for part in (self.bad_disks, self.clocks) if part is not None]
+        variables: dict[str, str] = {}
+        libraries = []
+        for part in preloading:
+            wanted = part.environment(name)
+            libraries.append(wanted.pop("LD_PRELOAD"))
+            variables |= wanted
+        return variables | ({"LD_PRELOAD": ":".join(libraries)} if libraries else {})
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -58,10 +58,13 @@ class Faults:
         ]
         if cluster.network is not None:
             self._kinds += [self.isolate_leader, self.isolate_one, self.cut_pair, self.cut_one_way]
+            self._kinds += [self.flapping_pair, self.bridge]
         if cluster.small_disks is not None:
             self._kinds += [self.fill_disk, self.leave_little_room, self.fill_all_disks]
         if cluster.bad_disks is not None:
             self._kinds += [self.slow_disk, self.fail_disk]
+        if cluster.clocks is not None:
+            self._kinds += [self.set_clock, self.set_clock_of_leader]
 
     async def inject(self, kind: str = "") -> Injured:
         """Inject one fault, by name or by chance; return when it is mended and somebody leads."""
@@ -195,6 +198,54 @@ class Faults:
         one, other = self._some(2)
         self._cluster.network.cut(one, other)
         return await self._heal(f"{other}>|{one}")
+
+    async def flapping_pair(self) -> str:
+        """A link that comes and goes faster than elections."""
+        one, other = self._some(2)
+        try:
+            for _ in range(self._chance.randint(4, 12)):
+                self._cluster.network.cut(one, other)
+                self._cluster.network.cut(other, one)
+                await self._live(0.05, 0.4)
+                self._cluster.network.heal()
+                await self._live(0.05, 0.4)
+        finally:
+            self._cluster.network.heal()
+        return f"{one}~{other}"
+
+    async def bridge(self) -> str:
+        """Two halves that only one node still joins: somebody must be able to lead."""
+        middle, *rest = self._some(len(self._names))
+        half = len(rest) // 2
+        for one in rest[:half]:
+            for other in rest[half:]:
+                self._cluster.network.cut(one, other)
+                self._cluster.network.cut(other, one)
+        try:
+            await self._leader()
+            return await self._heal(f"{middle} joins")
+        finally:
+            self._cluster.network.heal()
+
+    # Clocks.
+
+    async def _set_clock(self, name: str) -> str:
+        """Set it, let it be, and set it right: a leap each time."""
+        offset = self._chance.choice(("+3", "-3", "+3600", "-3600", "+864000", "-864000"))
+        self._cluster.clocks.set(name, offset)
+        try:
+            await self._live(1.5, 4)
+        finally:
+            self._cluster.clocks.set(name, self._cluster.clocks.RIGHT)
+        await self._live(1.5, 2)
+        return f"{name} {offset}"
+
+    async def set_clock(self) -> str:
+        (name,) = self._some(1)
+        return await self._set_clock(name)
+
+    async def set_clock_of_leader(self) -> str:
+        return await self._set_clock(await self._leader())
 
     # Disks.
 

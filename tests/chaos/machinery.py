@@ -1,4 +1,4 @@
-"""What faults are made with: network namespaces, small disks, a preloaded disk that fails.
+"""What faults are made with: network namespaces, small disks, preloaded disks and clocks.
 
 Each part says why it cannot be had where it cannot; the run then goes without those faults.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 DISK_MIB = 256
 """Room for the log, snapshots, and what a node keeps in reserve."""
 SHIM = Path(__file__).with_name("shim.c")
+FAKETIME = "libfaketime.so.1"
+FAKETIME_PLACES = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
 
 
 class MissingError(Exception):
@@ -56,6 +58,8 @@ class Network:
         self.addresses = {name: f"10.231.{number}.{i + 1}" for i, name in enumerate(names)}
         if os.geteuid() != 0:
             raise MissingError("partitions need root")
+        if shutil.which("iptables") is None:
+            raise MissingError("partitions need iptables (Debian's package of that name)")
         try:
             self._make(f"10.231.{number}.254")
         except MissingError:
@@ -193,3 +197,47 @@ class BadDisks:
     def tell(self, name: str, order: str) -> None:
         """Have the disk of a node do as `order` says: OK, FAILING, or milliseconds of delay."""
         self._orders[name].write_text(order)
+
+
+class Clocks:
+    """Wall clocks that can be set, by libfaketime preloaded into every node.
+
+    Only the wall clock: the monotonic one of a machine does not leap.
+    """
+
+    RIGHT = "+0"
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        """Find the library.
+
+        Raises:
+            MissingError: it is not installed.
+
+        """
+        found = [
+            place
+            for where in FAKETIME_PLACES
+            for place in sorted(Path(where).glob(f"**/faketime/{FAKETIME}"))
+        ]
+        if not found:
+            raise MissingError("clocks need libfaketime (Debian's package of that name)")
+        self._library = found[0]
+        self._orders = {name: folder / f"{name}.clock" for name in names}
+        for name in names:
+            self.set(name, self.RIGHT)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the variables that give a node such a clock."""
+        return {
+            "LD_PRELOAD": str(self._library),
+            "FAKETIME_TIMESTAMP_FILE": str(self._orders[name]),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def set(self, name: str, offset: str) -> None:
+        """Set the clock of a node: RIGHT, or an offset in seconds such as "-3600"."""
+        new = self._orders[name].with_suffix(".new")
+        new.write_text(offset)
+        new.rename(self._orders[name])
