@@ -15,6 +15,8 @@ from tests.sim.verdicts import NoProgress, RunFailed
 EXIT_FATAL = 70
 NOTICE_S = 5.0
 """A node whose disk fails must have ended within this time of the next write."""
+WITHOUT_LEADER_S = 15.0
+"""A majority that can talk must have a leader by then."""
 SWELL_MIB = 20
 """More than one segment of the log."""
 LITTLE_MIB = 48
@@ -222,10 +224,19 @@ class Faults:
                 self._cluster.network.cut(one, other)
                 self._cluster.network.cut(other, one)
         try:
-            await self._leader()
+            await self._writes_go_on()
             return await self._heal(f"{middle} joins")
         finally:
             self._cluster.network.heal()
+
+    async def _writes_go_on(self) -> None:
+        """Wait until something is written that was not under way before."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while self._load.prober.answered[-1] < began + 1:
+            if clock() > began + WITHOUT_LEADER_S:
+                raise NoProgress("nothing is written although a majority is joined")
+            await self._live(0.1, 0.2)
 
     # Clocks.
 
