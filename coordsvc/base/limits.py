@@ -52,6 +52,7 @@ HISTORY_BYTES_MAX: Final = 16 * MIB  # of the data those events carry
 OUTBOX_BYTES_MAX: Final = 8 * MIB  # unsent bytes of one connection before its watches are cut
 
 # Raft.
+MEMBERS_MAX: Final = 31  # voters and learners
 APPEND_BYTES_MAX: Final = 1 * MIB  # of one AppendRequest
 APPEND_ENTRIES_MAX: Final = 8_192  # of one AppendRequest: what they cost beside their data
 APPENDS_IN_FLIGHT_MAX: Final = 256  # to one follower

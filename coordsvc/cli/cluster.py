@@ -1,4 +1,4 @@
-"""`coordctl status`, `members`, `leader`, `sessions`, `session` and `snapshot`."""
+"""`coordctl status`, `leader`, `sessions`, `session` and `snapshot`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final
 
 import click
 
@@ -49,24 +49,6 @@ def _status_of(options: Shared, endpoint: str) -> Fields:
             return {"endpoint": endpoint, "role": "down", "error": str(error)}
     pairs = [answers.array(pair) for pair in answers.array(answer.value)]
     return {"endpoint": endpoint, **{str(name): value for name, value, *_ in pairs}}
-
-
-@click.command(params=parameters())
-def members() -> None:
-    """List the members of the cluster as the leader sees them."""
-    options = shared()
-    cluster = cast("dict[str, object]", fetch(options, "GET", "/v1/cluster"))
-    if options.output == "json":
-        output.print_json(cluster)
-        return
-    rows = cast("list[Fields]", cluster["members"])
-    columns = ("id", "role", "up", "applied", "lag", "rtt_ms", "client_address", "peer_address")
-    output.print_rows(options.output, columns, rows)
-    if options.output != "jsonl":
-        options.say(
-            f"term {cluster.get('term')}  quorum {cluster.get('quorum')}  "
-            f"may lose {cluster.get('fault_tolerance')}"
-        )
 
 
 class LeaderCommands(CtlGroup):

@@ -36,7 +36,7 @@ class Commands(CtlGroup):
         "sessions": (f"{CLUSTER}:sessions", "List the sessions."),
         "session": (f"{CLUSTER}:session", "End a session."),
         "status": (f"{CLUSTER}:status", "Show how each node is."),
-        "members": (f"{CLUSTER}:members", "List the members of the cluster."),
+        "members": ("coordsvc.cli.members:members", "List or change the members."),
         "leader": (f"{CLUSTER}:leader", "Show the leader, or hand leadership over."),
         "snapshot": (f"{CLUSTER}:snapshot", "Save a backup."),
         "import": (

@@ -48,8 +48,8 @@ def download(options: Shared, path: str, file: BinaryIO) -> None:
 
 @contextmanager
 def _response(options: Shared, method: str, path: str, body: object) -> Iterator[HTTPResponse]:
-    """Give the good answer of the first node that can be reached."""
-    fault = ""
+    """Give the good answer of the first node that can be reached and can do it."""
+    last = Failure("no node can be asked", exits.UNREACHABLE)
     for endpoint in options.http_endpoints:
         host, port = host_and_port(endpoint)
         connection = HTTPConnection(host, port, timeout=options.timeout_s)
@@ -59,17 +59,21 @@ def _response(options: Shared, method: str, path: str, body: object) -> Iterator
             )
             response = connection.getresponse()
         except (OSError, HTTPException) as error:
-            fault = f"http://{endpoint}: {error}"
+            text = f"no node can be asked: http://{endpoint}: {error}"
+            last = Failure(text, exits.UNREACHABLE)
             connection.close()
             continue
         try:
             if response.status >= 400:
-                raise _failure(response)
+                last = _failure(response)
+                if last.exit_code == exits.UNREACHABLE:
+                    continue  # nothing was done; another node may know the leader
+                raise last
             yield response
         finally:
             connection.close()
         return
-    raise Failure(f"no node can be asked: {fault}", exits.UNREACHABLE)
+    raise last
 
 
 def _headers() -> dict[str, str]:

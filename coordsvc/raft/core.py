@@ -12,7 +12,7 @@ from coordsvc.base.record import record
 from coordsvc.raft import membership as rules
 from coordsvc.raft.log import RaftLog
 from coordsvc.raft.membership import Members
-from coordsvc.raft.messages import MEMBERSHIP, Entry, HardState, Membership, Message, SnapshotMeta
+from coordsvc.raft.messages import COMMAND, Entry, HardState, Membership, Message, SnapshotMeta
 from coordsvc.raft.ready import Ready
 
 NEVER: Final[Millis] = 2**62
@@ -106,6 +106,7 @@ class Core:
         "members",
         "now",
         "out",
+        "passive",
         "role",
         "settings",
         "snapshot",
@@ -145,6 +146,8 @@ class Core:
         self.role = Role.FOLLOWER
         self._shown_leadership: tuple[NodeId | None, Term, Role] = (None, self.term, self.role)
         self._shown_membership = self.members.current
+        self.passive = False
+        """The owner knows that this node must not take part: it neither hears nor campaigns."""
         self.transferring = False
         """The leader asked us to campaign; it must not be a reason against us."""
         remembers = settings.lease_reads and self.term > 0
@@ -200,8 +203,9 @@ class Core:
         its log may be the only one that can finish the change (thesis 4.2.2).
         """
         members = self.members
-        return rules.is_voter(members.current, self.me) or (
-            members.index > self.commit and rules.is_voter(members.at(self.commit), self.me)
+        return not self.passive and (
+            rules.is_voter(members.current, self.me)
+            or (members.index > self.commit and rules.is_voter(members.at(self.commit), self.me))
         )
 
     def follow(self, term: Term, leader: NodeId | None) -> None:
@@ -264,13 +268,15 @@ class Core:
 
     def _note_memberships(self, first: Index, entries: list[Entry]) -> None:
         for offset, entry in enumerate(entries):
-            if entry[1] == MEMBERSHIP:
+            if entry[1] != COMMAND and rules.is_membership(entry):
                 self.members.append(first + offset, rules.decode(entry[3]))
 
     def commit_to(self, index: Index) -> None:
         """Commit up to `index`, if that is news."""
         if index > self.commit:
             assert index <= self.log.last_index, (index, self.log.last_index)
+            if self.commit < self.members.index <= index:
+                self.out.membership_changed = True
             self.commit = index
             self.out.commit = index
 

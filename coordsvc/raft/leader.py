@@ -11,13 +11,13 @@ from coordsvc.raft import membership as rules
 from coordsvc.raft.core import Core, Handlers, handles
 from coordsvc.raft.membership import Refusal
 from coordsvc.raft.messages import (
-    MEMBERSHIP,
     NOOP,
     AppendReply,
     AppendRequest,
     Entry,
     Heartbeat,
     HeartbeatReply,
+    MemberInfo,
     Membership,
     Message,
     SnapshotOffer,
@@ -123,7 +123,11 @@ class Leader:
         return Proposed(core.term, first, len(commands))
 
     def propose_membership(
-        self, voters: Sequence[NodeId], learners: Sequence[NodeId], stamp_ms: Millis
+        self,
+        voters: Sequence[NodeId],
+        learners: Sequence[NodeId],
+        infos: Sequence[MemberInfo] | None,
+        stamp_ms: Millis,
     ) -> Proposed | Refusal:
         """Begin to change who votes and who learns; ends by itself (thesis 4.3)."""
         core = self._core
@@ -135,7 +139,7 @@ class Leader:
             return Refusal.CHANGE_PENDING
         if not voters:
             return Refusal.NO_VOTERS
-        step = rules.step_towards(core.membership, voters, learners)
+        step = rules.step_towards(core.membership, voters, learners, infos)
         if step == core.membership:
             return Refusal.UNCHANGED
         index = self._append_membership(step, stamp_ms)
@@ -144,7 +148,7 @@ class Leader:
     def _append_membership(self, membership: Membership, stamp_ms: Millis) -> Index:
         core = self._core
         stamp = max(stamp_ms, core.log.last_stamp_ms)
-        index = core.append(Entry(core.term, MEMBERSHIP, stamp, rules.encode(membership)))
+        index = core.append(rules.entry_of(membership, core.term, stamp))
         self._settle_followers()
         core.logger.info("raft.membership", index=index, membership=membership)
         return index
@@ -220,8 +224,12 @@ class Leader:
 
     def _retire(self) -> None:
         """Stop leading a cluster that we no longer vote in; let the best successor run."""
-        core = self._core
-        successor = max(core.membership.voters, key=lambda peer: self.followers[peer].match)
+        core, followers = self._core, self.followers
+        heard_after = core.now - core.settings.election_ms
+        successor = max(
+            core.membership.voters,
+            key=lambda peer: (followers[peer].heard_ms > heard_after, followers[peer].match),
+        )
         self._lane().append((successor, TimeoutNow(core.term)))
         core.logger.info("raft.retired", successor=successor)
         core.follow(core.term, None)

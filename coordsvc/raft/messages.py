@@ -13,6 +13,8 @@ from coordsvc.base.record import record
 COMMAND: Final = 0
 NOOP: Final = 1
 MEMBERSHIP: Final = 2
+"""Names only, as in `raft.membership.encode`."""
+MEMBERSHIP_WITH_INFOS: Final = 3
 
 
 class Entry(NamedTuple):
@@ -36,16 +38,42 @@ class HardState:
 
 
 @record
+class MemberInfo:
+    """What the group knows of a member beside its name. Raft carries it and looks at none of it.
+
+    Addresses are `host:port`; the empty string while they are not known.
+    """
+
+    name: NodeId
+    identity: int = 0
+    """The number of the member's data folder; 0 until it was heard of. A member that comes with
+    another number has lost what it promised."""
+    peer: str = ""
+    client: str = ""
+    http: str = ""
+    joins: bool = False
+    """A learner that is to vote once it has caught up."""
+    replaces: NodeId = ""
+    """The voter that goes when this learner begins to vote."""
+
+
+@record
 class Membership:
-    """Who votes, who learns.
+    """Who votes, who learns, and where they are.
 
     While a change is under way (joint consensus, thesis 4.3) both `voters` and `voters_old`
-    must agree; otherwise `voters_old` is empty.
+    must agree; otherwise `voters_old` is empty. `infos` are sorted by name; there may be none
+    of a member.
     """
 
     voters: tuple[NodeId, ...]
     voters_old: tuple[NodeId, ...] = ()
     learners: tuple[NodeId, ...] = ()
+    infos: tuple[MemberInfo, ...] = ()
+
+    def info_of(self, node: NodeId) -> MemberInfo:
+        """Return what is known of `node`: at least its name."""
+        return next((info for info in self.infos if info.name == node), MemberInfo(node))
 
 
 @record

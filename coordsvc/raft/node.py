@@ -23,6 +23,7 @@ from coordsvc.raft.messages import (
     Entry,
     Heartbeat,
     HeartbeatReply,
+    MemberInfo,
     Membership,
     Message,
     SnapshotMeta,
@@ -101,6 +102,16 @@ class RaftNode:
         return self._core.membership
 
     @property
+    def membership_index(self) -> Index:
+        """Where in the log the membership in force stands; committed if `commit` is there."""
+        return self._core.members.index
+
+    @property
+    def committed_membership(self) -> Membership:
+        """The latest membership that is decided."""
+        return self._core.members.at(self._core.commit)
+
+    @property
     def commit(self) -> Index:
         """Everything up to here is decided."""
         return self._core.commit
@@ -135,6 +146,15 @@ class RaftNode:
         """Whether this leader is handing over and takes no proposals."""
         return self._core.role is Role.LEADER and self._leader.handover is not None
 
+    @property
+    def passive(self) -> bool:
+        """Whether this node must not take part: it takes no message and does not campaign."""
+        return self._core.passive
+
+    @passive.setter
+    def passive(self, passive: bool) -> None:
+        self._core.passive = passive
+
     def entries(self, first: Index, last: Index) -> list[Entry]:
         """Return the entries `first` .. `last`, which must be in `first_index` .. `last_index`."""
         return self._core.log.slice(first, last)
@@ -168,6 +188,8 @@ class RaftNode:
         """Take a message in. What is stale, unknown or impossible changes nothing."""
         core = self._core
         core.now = now
+        if core.passive:
+            return
         if type(message) is VoteRequest:
             self._follower.answer_vote(sender, message)
             return
@@ -221,18 +243,20 @@ class RaftNode:
         *,
         voters: Sequence[NodeId],
         learners: Sequence[NodeId],
+        infos: Sequence[MemberInfo] | None = None,
         stamp_ms: Millis,
         now: Millis,
     ) -> Proposed | Refusal:
         """Begin to change who votes and who learns, or say why not.
 
         A change of voters passes through a joint membership, which the leader leaves by itself
-        when it is committed: watch `membership` until `voters_old` is empty.
+        when it is committed: watch `membership` until `voters_old` is empty. Without `infos`
+        what is known of the members stays.
         """
         self._core.now = now
         if self._core.role is not Role.LEADER:
             return Refusal.NOT_LEADER
-        return self._leader.propose_membership(voters, learners, stamp_ms)
+        return self._leader.propose_membership(voters, learners, infos, stamp_ms)
 
     def read(self, token: int, now: Millis) -> None:
         """Ask for a linearizable read; it comes back in `Ready.reads` or `Ready.reads_failed`."""

@@ -51,7 +51,7 @@ class Ready:
     """A follower lacks more than one message may carry: take the next Ready at once."""
 
     membership_changed: bool = False
-    """`membership` changed (it takes effect when appended, not when committed)."""
+    """`membership` changed (it takes effect when appended), or is committed now."""
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""

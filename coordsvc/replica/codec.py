@@ -11,7 +11,8 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, SessionId, Term
 from coordsvc.base.values import Value
-from coordsvc.raft.messages import Entry, HardState, Membership, SnapshotMeta
+from coordsvc.raft import membership
+from coordsvc.raft.messages import Entry, HardState, SnapshotMeta
 
 T = TypeVar("T")
 
@@ -42,11 +43,9 @@ def decode_hard_state(data: bytes) -> HardState:
     return HardState(term, vote)
 
 
-def meta_fields(meta: SnapshotMeta) -> list[Value]:
+def meta_fields(meta: SnapshotMeta) -> list[object]:
     """Return what a snapshot stands for as plain values."""
-    members = meta.membership
-    parts = [members.voters, members.voters_old, members.learners]
-    return [meta.index, meta.term, parts, meta.stamp_ms]
+    return [meta.index, meta.term, membership.fields_of(meta.membership), meta.stamp_ms]
 
 
 def meta_from(fields: object) -> SnapshotMeta:
@@ -57,9 +56,8 @@ def meta_from(fields: object) -> SnapshotMeta:
 
     """
     match fields:
-        case [int(index), int(term), [list(voters), list(voters_old), list(learners)], int(stamp)]:
-            names = [tuple(map(str, part)) for part in (voters, voters_old, learners)]
-            return SnapshotMeta(index, term, Membership(*names), stamp)
+        case [int(index), int(term), list(members), int(stamp)]:
+            return SnapshotMeta(index, term, membership.from_fields(members), stamp)
         case _:
             raise ValueError("not the description of a snapshot")
 

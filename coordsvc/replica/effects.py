@@ -83,3 +83,5 @@ class Effects:
     take_snapshot: TakeSnapshot | None = None
     read_snapshot: list[ReadSnapshot] = field(default_factory=list)
     store_chunk: list[StoreChunk] = field(default_factory=list)
+    members_changed: bool = False
+    """Who is a member, or where one is, has changed: look at the links."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from coordsvc.base.ids import Index, SessionId, Term
+from coordsvc.base.ids import Index, Millis, NodeId, SessionId, Term
 from coordsvc.base.record import record
 from coordsvc.raft import messages as raft
-from coordsvc.raft.messages import SnapshotMeta
+from coordsvc.raft.messages import MemberInfo, SnapshotMeta
 
 
 @record
@@ -105,6 +105,43 @@ class RebuildRequest:
     applied: Index
 
 
+@record
+class MembersRequest:
+    """Ask the leader to change the membership, as in `replica.changes.MembersChange`.
+
+    It is answered by a MembersReply with the same token, `patience_ms` later at the latest.
+    """
+
+    token: int
+    patience_ms: Millis
+    expected: Index
+    add: list[MemberInfo]
+    promote: list[NodeId]
+    remove: list[NodeId]
+
+
+@record
+class MembersReply:
+    """Answer to MembersRequest: `fault` is the value of a Fault, empty if the change is made."""
+
+    token: int
+    fault: str
+    text: str
+    revision: Index
+
+
+@record
+class Dismissal:
+    """The sender closes the link: the receiver is no member, or not the member it says it is.
+
+    `index` is that of the membership by which it is so.
+    """
+
+    index: Index
+    text: str
+
+
+MembersMessage: TypeAlias = MembersRequest | MembersReply | Dismissal
 HealthMessage: TypeAlias = DiskAlarm | DigestQuery | DigestReply | Rebuild | RebuildRequest
 PeerMessage: TypeAlias = (
     raft.Message
@@ -114,4 +151,5 @@ PeerMessage: TypeAlias = (
     | SnapshotChunk
     | SnapshotAck
     | HealthMessage
+    | MembersMessage
 )

@@ -18,15 +18,19 @@ from coordsvc.raft.messages import COMMAND, SnapshotMeta
 from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import Ready
 from coordsvc.replica import messages
+from coordsvc.replica.changes import MembersChange
 from coordsvc.replica.cluster_time import ClusterTime
 from coordsvc.replica.codec import EntryEncoder, internal_command
 from coordsvc.replica.compaction import Compaction
 from coordsvc.replica.confirming import Confirmations, Confirmed
 from coordsvc.replica.desk import Answer, Desk
+from coordsvc.replica.due import DueWork
 from coordsvc.replica.effects import Effects, LogReset, ReadSnapshot, StoreChunk
+from coordsvc.replica.gate import Greeting
 from coordsvc.replica.health import CHECKPOINT_EVERY, DIFFERS, Health
 from coordsvc.replica.heirs import heir_of
 from coordsvc.replica.liveness import Liveness
+from coordsvc.replica.members import Members, MembersAnswer
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
 from coordsvc.replica.proposing import Proposals
@@ -81,6 +85,10 @@ class Replica:
         self._commit: Index = recovered.raft.snapshot.index
         self._writes = LogWrites(self.encoder)
         self._proposals = Proposals(self.raft, self.desk, self._writes)
+        self._due = DueWork(self.raft, self.liveness, self._proposals, chance=chance, log=log)
+        self.members = Members(
+            node, settings.own, self.raft, election_ms=settings.raft.election_ms, log=log
+        )
         self._effects = Effects()
         self._confirmations = Confirmations(
             self.raft, self.liveness, lease_reads=settings.lease_reads
@@ -88,7 +96,6 @@ class Replica:
         self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
         self._leader_known_at = now
         self._housekeeping_at = self._touch_at = now
-        self._tick_asked: Index = 0
         self._cluster_time = ClusterTime(now)
         self._time_ms: Millis = 0
         self.now = now  # of this turn
@@ -164,6 +171,10 @@ class Replica:
         tag = self._chance.randrange(1, 1 << 62)
         self.desk.administer(tag, internal_command(op, tag, *arguments), answer)
 
+    def change_members(self, change: MembersChange, answer: MembersAnswer) -> None:
+        """Have the membership changed, through the leader; `answer` is called within seconds."""
+        self.members.change(change, answer, self.now)
+
     def read(
         self,
         client: Client,
@@ -186,8 +197,6 @@ class Replica:
                 client, serial, read, index=min_revision, give_up=now + READ_PATIENCE_MS
             )
 
-    # ------------------------------------------------------------------ inputs from outside
-
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""
         self.now = now
@@ -206,11 +215,14 @@ class Replica:
             case _:
                 if isinstance(message, messages.HealthMessage):
                     self.health.receive(peer, message, now, self._effects)
+                elif isinstance(message, messages.MembersMessage):
+                    self.members.receive(peer, message, now, self._effects)
                 else:
                     self.raft.step(peer, message, now)
 
-    def link_made(self, peer: NodeId, now: Millis) -> None:
+    def link_made(self, peer: NodeId, now: Millis, greeting: Greeting | None = None) -> None:
         """A connection to `peer` stands."""
+        self.members.link_made(peer, greeting)
         self.snapshots.stop_sending(peer, now)  # what was on its way on an older link is lost
         self.health.link_made(peer, self._effects)
         self.raft.link_made(peer, now)
@@ -222,6 +234,7 @@ class Replica:
         was_leader = peer == self.raft.leader
         self.snapshots.stop_sending(peer, now)
         self.health.link_lost(peer)
+        self.members.link_lost(peer)
         self.raft.link_lost(peer, now)
         if was_leader:
             self.reads.ask_again()
@@ -350,6 +363,8 @@ class Replica:
     def _carry_out(self, ready: Ready, now: Millis) -> None:
         self.snapshots.compaction.logged(self._writes.add(ready, self._effects))
         self._effects.send += ready.send_now
+        if ready.membership_changed:
+            self.members.settle(self._effects)
         self._commit = max(self._commit, ready.commit)
         for token, index in ready.reads:
             self._on_confirmed(self._confirmations.confirmed(token, index), now)
@@ -401,8 +416,6 @@ class Replica:
             self.desk.attach(asker, session)
             asker.welcomed(session, password, timeout_ms)
 
-    # ------------------------------------------------------------------ errands of followers
-
     def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
         self._follow_leadership(now)
         if not self.leading or message.term != self.raft.term:
@@ -430,8 +443,6 @@ class Replica:
         ):
             client.read_refused(serial, codes.OVERLOADED, "the session was not heard from in time")
 
-    # ------------------------------------------------------------------ leadership
-
     def _follow_leadership(self, now: Millis) -> None:
         """Find out about a new leader, before anything is passed on to it.
 
@@ -447,13 +458,12 @@ class Replica:
             self.leader_changes += 1
             self._leader_known_at = now
         if leader == self.node:
-            sessions = self.machine.sessions.by_id
-            self.liveness.lead({key: each.timeout_ms for key, each in sessions.items()}, now)
-            self._tick_asked = 0
+            self._due.lead(self.machine, now)
         else:
             self.liveness.follow()
             self.snapshots.follow()
         self._proposals.clear()
+        self.members.follow(leader, self._effects)
         self._submit_again()
         for client in list(self.desk.connected):
             client.leader_changed(leader, term)
@@ -471,12 +481,10 @@ class Replica:
     def _housekeep(self, now: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
         self.health.tick(now, self._effects)
+        self.members.tick(now, self._time_ms, self._effects)
         if self.leading:
             self._leader_known_at = now
-            for session in self.liveness.lapse(now):
-                self._log.info("session lapsed", session=session)
-                self._propose_internal(ops.EXPIRE_SESSION, session)
-            self._propose_tick()
+            self._due.propose(self.machine, now, self._time_ms)
             self.snapshots.stop_stalled(now)
         elif self.raft.leader is not None:
             self._leader_known_at = now
@@ -484,17 +492,8 @@ class Replica:
                 self._touch_at = now + TOUCH_MS
                 self._proposals.forward(self.raft.leader, self._effects)
         elif now - self._leader_known_at > self.settings.raft.election_ms:
-            self.desk.send_away(codes.NO_QUORUM, "no leader is known here")
+            why = self.members.gate.standing or "no leader is known here"
+            self.desk.send_away(codes.NO_QUORUM, why)
         self.reads.ask_again(asked_before=now - ASK_AGAIN_MS)
         for client, serial, _read in self.reads.give_up(now):
             client.read_refused(serial, codes.BEHIND, "this replica has not caught up so far")
-
-    def _propose_internal(self, op: int, *arguments: Value) -> None:
-        tag = self._chance.randrange(1, 1 << 62)
-        self._proposals.queue([internal_command(op, tag, *arguments)])
-
-    def _propose_tick(self) -> None:
-        due = self.machine.next_due_ms()
-        if due is not None and due <= self._time_ms and self._tick_asked <= self.applied:
-            self._tick_asked = self.raft.last_index + 1
-            self._propose_internal(ops.TICK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coordsvc.base import limits
 from coordsvc.base.record import record
+from coordsvc.raft.messages import MemberInfo
 from coordsvc.raft.node import RaftSettings, RecoveredRaft
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.state.machine import StateMachine
@@ -20,6 +21,8 @@ class ReplicaSettings:
     the bound in `raft`."""
     disk_reserve_bytes: int = limits.DISK_RESERVE_BYTES
     """With less room than this on its disk a member raises an alarm."""
+    own: MemberInfo | None = None
+    """What this replica tells others of itself; None: nothing, and it is known by name alone."""
 
 
 @record

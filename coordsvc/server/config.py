@@ -60,7 +60,9 @@ class Settings:
     advertise_peer: Address
     advertise_http: Address
     members: tuple[Member, ...]
-    """Of a new cluster, this node among them."""
+    """Of a new cluster, this node among them; with `join` those of the one to be joined."""
+    join: bool
+    """With an empty folder wait to be added to a cluster that is there already."""
     heartbeat_ms: int
     election_ms: int
     session_timeout_min_ms: int
@@ -236,7 +238,7 @@ class _Reader:
             self.take(options.PEER_ADDRESS),
             self.take(options.HTTP_ADDRESS),
         )
-        members = self.take(options.MEMBERS)
+        members, join = self.take(options.MEMBERS), self.take(options.JOIN)
         listed = next((member for member in members if member.name == node), None)
         own = Member(
             node,
@@ -254,7 +256,9 @@ class _Reader:
             advertise_client=own.client,
             advertise_peer=own.peer,
             advertise_http=own.http,
-            members=tuple(own if m is listed else m for m in members) or (own,),
+            members=tuple(own if m is listed else m for m in members)
+            + (() if listed or (members and not join) else (own,)),
+            join=join,
             heartbeat_ms=self.take(options.HEARTBEAT_MS),
             election_ms=self.take(options.ELECTION_MS),
             session_timeout_min_ms=self.take(options.SESSION_TIMEOUT_MIN_MS),
@@ -280,6 +284,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield (
             f"node {settings.node} is not among the members {', '.join(names)}: set node or members"
         )
+    if settings.join and names == [settings.node]:
+        yield "join: say with members where the nodes of the cluster to be joined are"
     if settings.election_ms < 3 * settings.heartbeat_ms:
         yield (
             f"election-ms {settings.election_ms} must be at least three times "

@@ -45,6 +45,9 @@ class Sender(Protocol):
     def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
         """Send in order; drop what has no link."""
 
+    def members_changed(self) -> None:
+        """Look again at who is to have a link."""
+
 
 class Driver:
     """Runs one replica on the event loop."""
@@ -121,8 +124,11 @@ class Driver:
         self._turn()
 
     def _carry_out(self, effects: Effects) -> None:
-        if effects.send and self.peers is not None:
-            self.peers.send(effects.send)
+        if self.peers is not None:
+            if effects.send:
+                self.peers.send(effects.send)
+            if effects.members_changed:
+                self.peers.members_changed()
         jobs: list[Job] = [*effects.writes]
         if effects.drop_log_before:
             jobs.append(effects.drop_log_before)

@@ -54,6 +54,11 @@ GAUGES: Final[tuple[tuple[str, str, Number], ...]] = (
         lambda s: len(s.replica.raft.membership.voters) // 2 + 1,
     ),
     ("raft_members", "Members that vote.", lambda s: len(s.replica.raft.membership.voters)),
+    (
+        "raft_learners",
+        "Members that do not vote (yet).",
+        lambda s: len(s.replica.raft.membership.learners),
+    ),
     ("wal_bytes", "What the log takes on disk.", lambda s: s.wal.bytes_on_disk),
     (
         "wal_busy_seconds",
@@ -188,7 +193,7 @@ class ServerCollector(Collector):
             "Decided entries that a peer has not confirmed; on the leader.",
             labels=["peer"],
         )
-        for peer in server.links.addresses:
+        for peer in server.book.others():
             seconds = server.links.round_trip_s(peer)
             if seconds is not None:
                 round_trip.add_metric([peer], seconds)

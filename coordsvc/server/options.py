@@ -207,6 +207,13 @@ MEMBERS: Final = Option(
     "The nodes that form a new cluster, this one included; none: this node alone. "
     "Read at the first start only.",
 )
+JOIN: Final = Option(
+    "join",
+    _SWITCHED,
+    "false",
+    "With an empty folder join the cluster of members, once it has added this node "
+    "(coordctl members add), instead of forming one.",
+)
 HEARTBEAT_MS: Final = Option(
     "heartbeat-ms", _millis(5, 10_000), "100", "How often the leader is heard of when it is idle."
 )
@@ -299,6 +306,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ADVERTISE_HTTP,
     ADMIN_TOKEN_FILE,
     MEMBERS,
+    JOIN,
     HEARTBEAT_MS,
     ELECTION_MS,
     SESSION_TIMEOUT_MIN_MS,

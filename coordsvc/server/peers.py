@@ -1,7 +1,8 @@
 """Links to the other replicas: one connection per pair, dialled by the smaller name.
 
 A link that breaks is dialled again with growing patience; names are resolved anew each time,
-because a member that moved has a new address.
+because a member that moved has a new address. The larger name dials too when there is no link
+for a while: the other may not know yet where it is. Links come and go with the membership.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from coordsvc.base.errors import RemoteProtocolError
 from coordsvc.base.ids import NodeId
 from coordsvc.base.ports import Logger
 from coordsvc.protocols.peer import codec
-from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
-from coordsvc.replica.messages import PeerMessage
+from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity, TurnedAway
+from coordsvc.replica.messages import Dismissal, PeerMessage
+from coordsvc.server.book import AddressBook
 from coordsvc.server.driver import Driver, monotonic_ms
 
 DIAL_PAUSE_S_MIN: Final = 0.02
 DIAL_PAUSE_S_MAX: Final = 1.0
 DIAL_TIMEOUT_S: Final = 3.0
+LARGER_DIALS_AFTER_S: Final = 2.0
+TURNED_AWAY_PAUSE_S: Final = 2.0
+"""Between attempts to reach a member that does not want us."""
 # struct tcp_info of <linux/tcp.h>: eight bytes, then 32-bit numbers, of which tcpi_rtt is the 16th.
 _TCP_INFO_BYTES: Final = 104
 _TCP_INFO_RTT: Final = struct.Struct("=68xI")
@@ -36,21 +41,23 @@ class PeerLinks:
     def __init__(
         self,
         identity: PeerIdentity,
-        addresses: dict[NodeId, tuple[str, int]],
+        book: AddressBook,
         driver: Driver,
         log: Logger,
     ) -> None:
         self.identity = identity
-        self.addresses = addresses
+        self.book = book
         self.driver = driver
         self.log = log
         self.links: dict[NodeId, PeerSocket] = {}
         self._server: asyncio.Server | None = None
-        self._dialling: list[asyncio.Task[None]] = []
+        self._dialling: dict[NodeId, asyncio.Task[None]] = {}
+        self.refusals: dict[NodeId, str] = {}
+        """Why others were turned away last: said once, not with each attempt."""
         driver.peers = self
 
     async def start(self, host: str, port: int) -> None:
-        """Accept links and dial the members whose name is larger than ours.
+        """Accept links and dial the other members.
 
         Raises:
             OSError: the address cannot be had.
@@ -58,11 +65,24 @@ class PeerLinks:
         """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: PeerSocket(self, None), host, port)
-        self._dialling = [
-            loop.create_task(self._keep_dialling(peer))
-            for peer in self.addresses
-            if self.identity.node < peer
-        ]
+        self._dial_members()
+
+    def members_changed(self) -> None:
+        """Dial who has come; close the links to those who are not wanted any more."""
+        if self._server is None:
+            return
+        self._dial_members()
+        for link in list(self.links.values()):
+            link.dismiss_if_unwanted()
+
+    def _dial_members(self) -> None:
+        loop = asyncio.get_running_loop()
+        others = self.book.others()
+        for peer in [peer for peer in self._dialling if peer not in others]:
+            self._dialling.pop(peer).cancel()
+        for peer in others:
+            if peer not in self._dialling:
+                self._dialling[peer] = loop.create_task(self._keep_dialling(peer))
 
     def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
         """Send messages in order, one write per link; what has no link is dropped."""
@@ -83,32 +103,51 @@ class PeerLinks:
 
     async def close(self) -> None:
         """Stop dialling and accepting, and close all links."""
-        for task in self._dialling:
+        tasks = list(self._dialling.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._dialling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._server is not None:
             self._server.close()
         for link in list(self.links.values()):
             link.close()
 
     async def _keep_dialling(self, peer: NodeId) -> None:
+        larger = self.identity.node > peer
         pause = DIAL_PAUSE_S_MIN
+        attempt = 0
         while True:
+            if larger:
+                await self._until_missed(peer)
             if peer not in self.links:
-                link = await self._dial(peer)
+                link = await self._dial(peer, attempt)
+                attempt += 1
                 if link is not None:
                     await link.ended
-                    if link.stood:
-                        pause = DIAL_PAUSE_S_MIN
+                    if link.turned_away:
+                        pause = TURNED_AWAY_PAUSE_S
+                    elif link.stood:
+                        pause, attempt = DIAL_PAUSE_S_MIN, attempt - 1
             await asyncio.sleep(pause)
             pause = min(pause * 2, DIAL_PAUSE_S_MAX)
 
-    async def _dial(self, peer: NodeId) -> PeerSocket | None:
+    async def _until_missed(self, peer: NodeId) -> None:
+        """Return when there has been no link to `peer` for a while."""
+        since = 0.0
+        while since < LARGER_DIALS_AFTER_S:
+            await asyncio.sleep(DIAL_PAUSE_S_MAX)
+            since = 0.0 if peer in self.links else since + DIAL_PAUSE_S_MAX
+
+    async def _dial(self, peer: NodeId, attempt: int) -> PeerSocket | None:
+        """Try one of the places where `peer` may be: another with each attempt."""
         loop = asyncio.get_running_loop()
-        host, port = self.addresses[peer]
+        places = self.book.peer(peer)
+        if not places:
+            return None
+        place = places[attempt % len(places)]
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
                 address = found[0][4]
                 _transport, link = await loop.create_connection(
                     lambda: PeerSocket(self, peer), str(address[0]), int(address[1])
@@ -125,10 +164,13 @@ class PeerSocket(asyncio.Protocol):
     def __init__(self, links: PeerLinks, dialled: NodeId | None) -> None:
         self._links = links
         self._dialled = dialled
-        self._conversation = PeerConversation(links.identity, frozenset(links.addresses), dialled)
+        gate = links.driver.replica.members.gate
+        self._conversation = PeerConversation(links.identity, gate, dialled)
         self._transport: asyncio.Transport | None = None
         self._peer: NodeId | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.turned_away = False
+        """Whether one side did not want the other."""
 
     @property
     def stood(self) -> bool:
@@ -150,6 +192,9 @@ class PeerSocket(asyncio.Protocol):
         links, conversation = self._links, self._conversation
         try:
             messages = conversation.receive_data(data)
+        except TurnedAway as refused:
+            self._turn_away(str(refused), refused.farewell)
+            return
         except RemoteProtocolError as error:
             links.log.warning("link refused", peer=conversation.peer, reason=str(error))
             self.close()
@@ -163,6 +208,7 @@ class PeerSocket(asyncio.Protocol):
         now = monotonic_ms()
         try:
             for message in messages:
+                self.turned_away = self.turned_away or isinstance(message, Dismissal)
                 replica.receive(peer, message, now)
         except AssertionError as error:
             links.driver.fail(error)
@@ -178,7 +224,23 @@ class PeerSocket(asyncio.Protocol):
         if old is not None:
             old.close()
         links.log.info("link made", peer=peer)
-        links.driver.replica.link_made(peer, monotonic_ms())
+        links.refusals.pop(peer, None)
+        links.driver.replica.link_made(peer, monotonic_ms(), self._conversation.told)
+
+    def dismiss_if_unwanted(self) -> None:
+        """Close the link if the membership has no place for the other side any more."""
+        dismissal = self._conversation.refusal()
+        if dismissal is not None:
+            self._turn_away(dismissal.text, self._conversation.farewell(dismissal))
+
+    def _turn_away(self, reason: str, farewell: bytes) -> None:
+        links = self._links
+        self.turned_away = True
+        if reason not in links.refusals.values():
+            links.log.warning("link refused", peer=self._peer, reason=reason)
+        links.refusals[self._peer or reason] = reason
+        self.write(farewell)
+        self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the replica, unless a newer link has taken this one's place."""

@@ -10,12 +10,11 @@ from collections.abc import Coroutine
 from typing import Final
 
 from coordsvc.base.errors import CoordsvcError, SetupError
-from coordsvc.base.ids import NodeId
 from coordsvc.base.ports import Logger
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
-from coordsvc.raft.messages import Membership
+from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.recover import recover
@@ -23,6 +22,7 @@ from coordsvc.replica.replica import Replica
 from coordsvc.replica.settings import ReplicaSettings
 from coordsvc.replica.vault import Vault
 from coordsvc.server.addresses import Address
+from coordsvc.server.book import AddressBook
 from coordsvc.server.clients import ClientPort
 from coordsvc.server.config import Settings
 from coordsvc.server.counters import Counters
@@ -60,7 +60,8 @@ class Server:
         self.store = SnapshotStore.open(self.folder.snapshots, log)
         self.vault = Vault(self.store)
         self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
-        bootstrap = Membership(tuple(sorted(member.name for member in settings.members)))
+        voters = () if settings.join else (member.name for member in settings.members)
+        bootstrap = Membership(tuple(sorted(voters)))
         recovered = recover(self.wal, self.vault, bootstrap)
         log.info(
             "recovered",
@@ -70,7 +71,7 @@ class Server:
         )
         self.replica = Replica(
             settings.node,
-            _replica_settings(settings),
+            _replica_settings(settings, self.folder.identity.number),
             recovered,
             chance=random.Random(secrets.randbits(128)),  # noqa: S311 - jitter and tags
             log=log,
@@ -84,13 +85,10 @@ class Server:
             log=log,
             on_fatal=self._on_fatal,
         )
+        self.book = AddressBook(settings.node, settings.members, self.replica.members)
         self.links = PeerLinks(
             PeerIdentity(settings.cluster, settings.node),
-            {
-                member.name: (member.peer.host, member.peer.port)
-                for member in settings.members
-                if member.name != settings.node
-            },
+            self.book,
             self.driver,
             log,
         )
@@ -98,20 +96,13 @@ class Server:
             self.replica,
             Pages(),
             [],
-            self.client_address_of,
+            self.book.client,
             settings.cluster,
             settings.session_timeout_min_ms,
             settings.session_timeout_max_ms,
         )
         self.clients = ClientPort(self.hall, self.driver)
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
-
-    def client_address_of(self, node: NodeId) -> str:
-        """Return where clients reach a member; the empty string if that is not known."""
-        for member in self.settings.members:
-            if member.name == node:
-                return str(member.client)
-        return ""
 
     async def start(self) -> None:
         """Open the doors.
@@ -192,7 +183,7 @@ async def listening(start: Coroutine[None, None, None], address: Address, option
         ) from error
 
 
-def _replica_settings(settings: Settings) -> ReplicaSettings:
+def _replica_settings(settings: Settings, folder_number: int) -> ReplicaSettings:
     return ReplicaSettings(
         RaftSettings(
             heartbeat_ms=settings.heartbeat_ms,
@@ -208,4 +199,11 @@ def _replica_settings(settings: Settings) -> ReplicaSettings:
         ),
         settings.lease_reads,
         settings.disk_reserve_bytes,
+        MemberInfo(
+            settings.node,
+            folder_number,
+            str(settings.advertise_peer),
+            str(settings.advertise_client),
+            str(settings.advertise_http),
+        ),
     )

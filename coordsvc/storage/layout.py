@@ -35,8 +35,8 @@ _FILE_MODE: Final = 0o600
 # a file system puts into its root.
 _HARMLESS: Final = frozenset({_LOCK, _DRAFT, "lost+found"})
 _BRING_BACK: Final = (
-    "Bring it back from a copy, or move the data folder away and start with an empty one: the "
-    "node rebuilds itself from its peers."
+    "Bring it back from a copy, or move the data folder away, start with an empty one, and have "
+    "the others take the node in afresh: coordctl members replace NODE."
 )
 
 
@@ -47,6 +47,11 @@ class Identity:
     cluster: str
     node: NodeId
     salt: int
+
+    @property
+    def number(self) -> int:
+        """The number by which other members tell this folder from an empty one; never 0."""
+        return self.salt + 1
 
 
 class DataFolder:

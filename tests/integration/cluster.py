@@ -17,32 +17,53 @@ from tests.ports import free_ports
 READY_S = 20.0
 
 
+def member_text(plan: NodePlan) -> str:
+    """Return a node in the syntax of the option `members`."""
+    return f"{plan.name}={HOST}:{plan.peer_port}/{plan.client_port}/{plan.http_port}"
+
+
 class Cluster:
     """Nodes n1, n2, ... in folders below `folder`. Use as a context manager."""
 
     def __init__(self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = ()) -> None:
         ports = iter(free_ports(3 * nodes))
         self.folder = folder
+        self.options = options
         self.plans = [
             NodePlan(f"n{i + 1}", folder / f"n{i + 1}", next(ports), next(ports), next(ports))
             for i in range(nodes)
         ]
-        members = ",".join(
-            f"{p.name}={HOST}:{p.peer_port}/{p.client_port}/{p.http_port}" for p in self.plans
+        members = ",".join(map(member_text, self.plans))
+        self.nodes = {plan.name: self._node(plan, "--members", members) for plan in self.plans}
+
+    def _node(self, plan: NodePlan, *options: str) -> LocalNode:
+        return LocalNode(
+            plan,
+            [
+                *("--node", plan.name, "--data-dir", str(plan.folder), "--cluster", "test"),
+                *("--client-address", plan.client_address),
+                *("--peer-address", f"{HOST}:{plan.peer_port}"),
+                *("--http-address", plan.http_address),
+                *("--log-format", "json", *options, *self.options),
+            ],
         )
-        self.nodes = {
-            p.name: LocalNode(
-                p,
-                [
-                    *("--node", p.name, "--data-dir", str(p.folder), "--cluster", "test"),
-                    *("--client-address", p.client_address),
-                    *("--peer-address", f"{HOST}:{p.peer_port}"),
-                    *("--http-address", p.http_address),
-                    *("--members", members, "--log-format", "json", *options),
-                ],
-            )
-            for p in self.plans
-        }
+
+    def join(self, name: str) -> str:
+        """Start a node that waits to be added; return how to write it in `members add`."""
+        members = ",".join(map(member_text, self.plans))
+        ports = iter(free_ports(3))
+        plan = NodePlan(name, self.folder / name, next(ports), next(ports), next(ports))
+        self.plans.append(plan)
+        self.nodes[name] = self._node(plan, "--members", members, "--join")
+        self.nodes[name].start()
+        return member_text(plan)
+
+    def drop(self, name: str) -> None:
+        """End a node that was removed, for good."""
+        if self.nodes[name].state == RUNNING:
+            self.terminate(name)
+        del self.nodes[name]
+        self.plans = [plan for plan in self.plans if plan.name != name]
 
     @property
     def endpoints(self) -> str:

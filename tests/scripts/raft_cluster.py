@@ -197,7 +197,9 @@ class Cluster:
             leader = member.node.leader or "nobody"
             self.trace.append(f"{name}@{member.node.term} {member.node.role.value} of {leader}")
         if ready.membership_changed:
-            self.trace.append(f"{name} members {describe_membership(member.node.membership)}")
+            decided = " decided" * (member.node.membership_index <= member.node.commit)
+            members = describe_membership(member.node.membership)
+            self.trace.append(f"{name} members {members}{decided}")
         self.send(name, ready.send_now)
         if ready.hard_state or ready.entries or ready.send_after_sync:
             member.unsynced.append(ready)

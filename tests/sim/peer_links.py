@@ -8,7 +8,7 @@ from coordsvc.base.errors import RemoteProtocolError
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.ports import Logger
 from coordsvc.protocols.peer import codec
-from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
+from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity, TurnedAway
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Replica
 from tests.sim.network import SimNetwork, Stream
@@ -54,13 +54,12 @@ class PeerLinks:
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.identity = PeerIdentity("simulated", owner.name)
-        self.others = [name for name in owner.settings.members if name != owner.name]
         self.links: dict[NodeId, PeerLink] = {}
         self._pause: dict[NodeId, Micros] = {}
 
     def start(self) -> None:
         """Dial those whose name is larger."""
-        for peer in self.others:
+        for peer in self.owner.settings.members:
             if self.owner.name < peer:
                 self._pause[peer] = DIAL_PAUSE_MIN
                 self._dial(peer)
@@ -129,7 +128,8 @@ class PeerLink:
         self._links = links
         self._dialled = dialled
         self._open = False
-        self._conversation = PeerConversation(links.identity, frozenset(links.others), dialled)
+        gate = links.owner.replica.members.gate
+        self._conversation = PeerConversation(links.identity, gate, dialled)
         self._peer: NodeId | None = None
 
     def opened(self) -> None:
@@ -148,6 +148,10 @@ class PeerLink:
         owner = self._links.owner
         try:
             found = self._conversation.receive_data(data)
+        except TurnedAway as refused:
+            self.write(refused.farewell)
+            self.close()
+            return
         except RemoteProtocolError as error:
             owner.log.warning("link refused", reason=str(error))
             self.close()
@@ -171,7 +175,7 @@ class PeerLink:
         if old is not None:
             old.close()
         links.owner.log.info("link made", peer=peer)
-        links.owner.replica.link_made(peer, links.owner.now_ms())
+        links.owner.replica.link_made(peer, links.owner.now_ms(), self._conversation.told)
 
     def closed(self, reason: str) -> None:
         """Tell the replica, unless a newer link has taken this one's place; dial again."""

@@ -12,7 +12,9 @@ import msgpack
 
 from coordsvc.base.errors import RemoteProtocolError
 from coordsvc.raft import messages as raft
+from coordsvc.raft.membership import info_fields, info_from
 from coordsvc.replica import messages
+from coordsvc.replica.changes import Fault
 from coordsvc.replica.codec import EntryEncoder, decode_entries, meta_fields, meta_from
 from coordsvc.replica.messages import PeerMessage
 
@@ -63,6 +65,21 @@ def _make_append(fields: Raw) -> PeerMessage:
     return raft.AppendRequest(term, base_index, base_term, commit, run)
 
 
+def _make_members_request(fields: Raw) -> PeerMessage:
+    token, patience_ms, expected, add, promote, remove = fields
+    infos = [info_from(info) for info in add]
+    return messages.MembersRequest(
+        token, patience_ms, expected, infos, _all(str, promote), _all(str, remove)
+    )
+
+
+def _make_members_reply(fields: Raw) -> PeerMessage:
+    token, fault, text, revision = fields
+    if fault:
+        Fault(fault)  # a ValueError if there is none of this name
+    return messages.MembersReply(token, fault, text, revision)
+
+
 _Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]  # type: ignore[explicit-any]
 _Maker: TypeAlias = Callable[[Raw], PeerMessage]
 
@@ -92,6 +109,17 @@ _FIELDS: Final[dict[type, _Fields]] = {
     messages.DigestReply: lambda m, _: [16, m.index, m.digest],
     messages.Rebuild: lambda m, _: [17, m.index, m.digest],
     messages.RebuildRequest: lambda m, _: [18, m.applied],
+    messages.MembersRequest: lambda m, _: [
+        19,
+        m.token,
+        m.patience_ms,
+        m.expected,
+        [info_fields(info) for info in m.add],
+        m.promote,
+        m.remove,
+    ],
+    messages.MembersReply: lambda m, _: [20, m.token, m.fault, m.text, m.revision],
+    messages.Dismissal: lambda m, _: [21, m.index, m.text],
 }
 
 _SHAPES: Final[dict[int, tuple[type, ...]]] = {
@@ -113,6 +141,9 @@ _SHAPES: Final[dict[int, tuple[type, ...]]] = {
     16: (int, int),
     17: (int, int),
     18: (int,),
+    19: (int, int, int, list, list, list),
+    20: (int, str, str, int),
+    21: (int, str),
 }
 """The types of the fields of each kind."""
 
@@ -135,4 +166,7 @@ _MAKERS: Final[dict[int, _Maker]] = {
     16: lambda f: messages.DigestReply(*f),
     17: lambda f: messages.Rebuild(*f),
     18: lambda f: messages.RebuildRequest(*f),
+    19: _make_members_request,
+    20: _make_members_reply,
+    21: lambda f: messages.Dismissal(*f),
 }

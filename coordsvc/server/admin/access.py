@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from coordsvc.server.addresses import Member
 from coordsvc.server.admin.problems import Problem
+from coordsvc.server.book import AddressBook
 
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -35,8 +35,8 @@ SECURITY_HEADERS: Final = {
 class Access:
     """Decides about requests that would change something."""
 
-    def __init__(self, members: tuple[Member, ...], token: str) -> None:
-        self._members = members
+    def __init__(self, book: AddressBook, token: str) -> None:
+        self._book = book
         self._token = token
 
     async def check(self, request: web.Request) -> None:
@@ -82,9 +82,9 @@ class Access:
     async def _member_numbers(self) -> set[str]:
         loop = asyncio.get_running_loop()
         numbers: set[str] = set()
-        for member in self._members:
+        for host in self._book.peer_hosts():
             try:
-                found = await loop.getaddrinfo(member.peer.host, None, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
             except OSError:
                 continue  # a member that cannot be found cannot be who asks
             numbers.update(str(each[4][0]) for each in found)

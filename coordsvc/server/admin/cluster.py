@@ -11,8 +11,8 @@ from aiohttp import web
 from coordsvc.base.errors import Refused
 from coordsvc.base.ids import NodeId
 from coordsvc.base.vocabulary import codes
-from coordsvc.raft.messages import Membership
 from coordsvc.raft.node import PeerView
+from coordsvc.replica.members import MemberView
 from coordsvc.server.admin.access import Access, changing
 from coordsvc.server.admin.asking import body_of, malformed
 from coordsvc.server.admin.problems import Problem
@@ -147,23 +147,25 @@ class Cluster:
             "revision": replica.applied,
             "quorum": quorum,
             "fault_tolerance": len(voters) - quorum,
-            "members": [self._member(name) for name in _names(raft.membership)],
+            "members_revision": raft.membership_index,
+            "members": [self._member(each) for each in replica.members.view().members],
         }
 
-    def _member(self, name: NodeId) -> Json:
+    def _member(self, each: MemberView) -> Json:
         server = self._server
-        raft = server.replica.raft
-        at = next((each for each in server.settings.members if each.name == name), None)
+        raft, book, name = server.replica.raft, server.book, each.info.name
         view = raft.peers().get(name) if server.replica.leading else None
         own = name == server.replica.node
         reached = server.replica.applied if own else view.match if view is not None else None
         round_trip_s = server.links.round_trip_s(name)
         return {
             "id": name,
-            "role": _role(name, raft.leader, raft.membership),
-            "peer_address": str(at.peer) if at else None,
-            "client_address": str(at.client) if at else None,
-            "http_address": str(at.http) if at else None,
+            "role": _role(each, raft.leader),
+            "peer_address": next(map(str, book.peer(name)), None),
+            "client_address": book.client(name) or None,
+            "http_address": book.http(name) or None,
+            "joins": each.info.joins,
+            "replaces": each.info.replaces or None,
             "applied": reached,
             "lag": None if reached is None else max(0, raft.commit - reached),
             "rtt_ms": None if round_trip_s is None else round(round_trip_s * 1000, 3),
@@ -171,14 +173,10 @@ class Cluster:
         }
 
 
-def _names(membership: Membership) -> list[NodeId]:
-    return sorted({*membership.voters, *membership.voters_old, *membership.learners})
-
-
-def _role(name: NodeId, leader: NodeId | None, membership: Membership) -> str:
-    if name == leader:
+def _role(each: MemberView, leader: NodeId | None) -> str:
+    if each.info.name == leader:
         return "leader"
-    return "learner" if name in membership.learners else "follower"
+    return "follower" if each.votes else "learner"
 
 
 def _is_up(view: PeerView | None) -> bool | None:

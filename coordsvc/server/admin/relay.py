@@ -10,8 +10,8 @@ from typing import Final, cast
 import aiohttp
 
 from coordsvc.base.ids import NodeId
-from coordsvc.server.addresses import Member
 from coordsvc.server.admin.problems import Problem
+from coordsvc.server.book import AddressBook
 
 FORWARDED: Final = "X-Coordsvc-Forwarded"
 """Says that a member asks on behalf of somebody: such a request is never passed on again."""
@@ -22,8 +22,8 @@ ORDER_S: Final = 8.0
 class Relay:
     """A connection to the HTTP port of whoever leads."""
 
-    def __init__(self, members: tuple[Member, ...]) -> None:
-        self._addresses = {member.name: str(member.http) for member in members}
+    def __init__(self, book: AddressBook) -> None:
+        self._book = book
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, leader: NodeId, path: str) -> dict[str, object] | None:
@@ -73,8 +73,8 @@ class Relay:
         headers: dict[str, str] | None = None,
         within_s: float,
     ) -> tuple[int, dict[str, object]]:
-        address = self._addresses.get(leader)
-        if address is None:
+        address = self._book.http(leader)
+        if not address:
             raise aiohttp.ClientConnectionError("its address is not known")
         if self._session is None:
             self._session = aiohttp.ClientSession()

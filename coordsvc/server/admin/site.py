@@ -13,6 +13,7 @@ from coordsvc.server.admin.cluster import Cluster
 from coordsvc.server.admin.health import Health
 from coordsvc.server.admin.locks import Locks
 from coordsvc.server.admin.measures import Measures
+from coordsvc.server.admin.members import Members
 from coordsvc.server.admin.problems import answer_problems
 from coordsvc.server.admin.relay import Relay
 from coordsvc.server.admin.sessions import Sessions
@@ -29,15 +30,15 @@ class AdminSite:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        members = server.settings.members
-        local, access = Local(server.driver), Access(members, server.settings.admin_token)
-        self._relay = Relay(members)
+        local, access = Local(server.driver), Access(server.book, server.settings.admin_token)
+        self._relay = Relay(server.book)
         app = web.Application(middlewares=[answer_problems], client_max_size=BODY_BYTES_MAX)
         app.on_response_prepare.append(self._sign)
         rooms = (
             Health(server, local),
             Measures(server),
             Cluster(server, access, self._relay),
+            Members(server, access),
             Sessions(local, access, server.log),
             Locks(local, access, server.log),
             Tree(local),

@@ -50,16 +50,6 @@ def test_status_without_a_leader_is_exit_code_5(ctl, server):
     assert ctl("status").exit_code == 5
 
 
-def test_members_are_those_the_leader_sees(ctl, web):
-    result = ctl("members")
-    assert result.stdout.splitlines()[1].split() == [
-        "n1", "follower", "yes", "9", "0", "0.4", "a:1", "a:2",
-    ]  # fmt: skip
-    assert result.stderr == "term 7  quorum 2  may lose 1\n"
-    assert json.loads(ctl("members", "-o", "json").stdout) == CLUSTER
-    assert json.loads(ctl("members", "-o", "jsonl").stdout)["id"] == "n1"
-
-
 def test_the_leader_is_told(ctl, server):
     server.leader_address = "127.0.0.1:9"
     assert ctl("leader").stdout == "n1\n"

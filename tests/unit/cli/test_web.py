@@ -61,6 +61,24 @@ def test_a_node_that_is_down_is_passed_over(site):
     assert fetch(options_of(1, site), "GET", "/x") == {}
 
 
+def test_a_node_that_knows_no_leader_is_passed_over(site):
+    class Alone(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"code": "no_quorum", "detail": "turned away"}'
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments):
+            pass
+
+    alone = HTTPServer(("127.0.0.1", 0), Alone)
+    threading.Thread(target=alone.handle_request).start()
+    assert fetch(options_of(alone, site), "GET", "/x") == {}
+    alone.server_close()
+
+
 def test_nobody_to_ask_is_unreachable():
     with pytest.raises(Failure, match="no node can be asked") as caught:
         fetch(options_of(1), "GET", "/x")

@@ -1,16 +1,20 @@
 """What older versions wrote and said is read as it was meant. See tests/samples/make.py."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
 from coordsvc.base.errors import RemoteProtocolError
+from coordsvc.base.ports import SilentLogger
 from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
-from coordsvc.raft.messages import COMMAND, Membership
+from coordsvc.raft.messages import COMMAND, HardState, MemberInfo, Membership, SnapshotMeta
+from coordsvc.raft.node import RaftNode, RaftSettings, RecoveredRaft
 from coordsvc.replica.codec import EntryEncoder, decode_meta
+from coordsvc.replica.gate import Gate
 from coordsvc.replica.recover import recover
 from coordsvc.replica.vault import Vault
 from coordsvc.state.machine import StateMachine
@@ -120,12 +124,22 @@ def test_what_this_version_says_is_what_the_old_one_said(sample):
         assert codec.encode(message, EntryEncoder()).hex() == frame["frame"], frame["kind"]
 
 
+def gate():
+    """Return a doorkeeper that knows n1 and n2 by name alone."""
+    snapshot = SnapshotMeta(0, 0, Membership(("n1", "n2")))
+    raft = RaftNode(
+        "n2", RaftSettings(), RecoveredRaft(HardState(0, None), snapshot, []),
+        chance=random.Random(1), log=SilentLogger(), now=0,
+    )  # fmt: skip
+    return Gate(MemberInfo("n2", 5), raft, SilentLogger())
+
+
 def test_an_old_greeting_is_accepted_and_a_strange_one_is_not(sample):
     greeting = bytes.fromhex(read(sample / "peer.json")["greeting"])
-    us = PeerConversation(PeerIdentity("sample", "n2"), frozenset({"n1"}), None)
+    us = PeerConversation(PeerIdentity("sample", "n2"), gate(), None)
     assert us.receive_data(greeting) == []
     assert us.peer == "n1"
-    stranger = PeerConversation(PeerIdentity("another", "n2"), frozenset({"n1"}), None)
+    stranger = PeerConversation(PeerIdentity("another", "n2"), gate(), None)
     with pytest.raises(RemoteProtocolError, match="cluster"):
         stranger.receive_data(greeting)
 

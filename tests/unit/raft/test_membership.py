@@ -4,7 +4,14 @@ import pytest
 
 from coordsvc.raft import membership as rules
 from coordsvc.raft.membership import Members
-from coordsvc.raft.messages import Membership
+from coordsvc.raft.messages import (
+    COMMAND,
+    MEMBERSHIP,
+    MEMBERSHIP_WITH_INFOS,
+    Entry,
+    MemberInfo,
+    Membership,
+)
 
 ABC = Membership(("a", "b", "c"))
 
@@ -41,11 +48,38 @@ def test_a_change_of_learners_alone_is_one_step() -> None:
 def test_a_membership_survives_the_log() -> None:
     joint = Membership(("a", "ö"), ("b",), ("c",))
     assert rules.decode(rules.encode(joint)) == joint
+    infos = (MemberInfo("a", 7, "p:1", "c:2", "h:3"), MemberInfo("c", 0, "p", "", "", True, "b"))
+    known = Membership(("a", "ö"), ("b",), ("c",), infos)
+    assert rules.decode(rules.encode(known)) == known
 
 
-@pytest.mark.parametrize("data", [b"\x01", b"\x90", b"\x93\x01\x02\x03", b"\x93\x91\x01\x90\x90"])
+def test_a_membership_of_names_is_written_as_it_always_was() -> None:
+    names = Membership(("a", "b"), ("b",), ("c",))
+    assert rules.encode(names) == b"\x93\x92\xa1a\xa1b\x91\xa1b\x91\xa1c"
+    assert rules.entry_of(names, 3, 70) == Entry(3, MEMBERSHIP, 70, rules.encode(names))
+    known = Membership(("a",), infos=(MemberInfo("a", 7),))
+    assert rules.entry_of(known, 3, 70).kind == MEMBERSHIP_WITH_INFOS
+    assert rules.is_membership(rules.entry_of(known, 3, 70))
+    assert not rules.is_membership(Entry(3, COMMAND, 70, b""))
+
+
+def test_what_is_known_of_members_stays_as_long_as_they_do() -> None:
+    a, b, c = (MemberInfo(name, 1) for name in "abc")
+    current = Membership(("a", "b"), infos=(a, b))
+    joint = rules.step_towards(current, ["a", "c"], [], [c, b, a])
+    assert joint == Membership(("a", "c"), ("a", "b"), (), (a, b, c))
+    assert rules.leave(joint) == Membership(("a", "c"), (), (), (a, c))
+    assert rules.step_towards(current, ["a", "b"], ["c"]).infos == (a, b)
+    assert current.info_of("b") == b
+    assert current.info_of("z") == MemberInfo("z")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x94\x90\x90\x90\x91\x01", b"\x01", b"\x90", b"\x93\x01\x02\x03", b"\x93\x91\x01\x90\x90"],
+)
 def test_other_bytes_are_no_membership(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a"):
+    with pytest.raises(ValueError, match=r"^not "):
         rules.decode(data)
 
 

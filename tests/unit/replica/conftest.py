@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from dataclasses import replace
 
 import msgpack
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from coordsvc.base.ports import SilentLogger
 from coordsvc.base.vocabulary import ops
 from coordsvc.protocols.peer import codec
-from coordsvc.raft.messages import Membership
+from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.compaction import CompactionSettings
@@ -105,11 +106,12 @@ class FakeClient:
 class Member:
     """One replica with its disk; a crash loses what was not synced."""
 
-    def __init__(self, cluster, name, members, settings, seed):
+    def __init__(self, cluster, name, members, settings, seed, number=0):
         self.cluster = cluster
         self.name = name
         self.membership = Membership(tuple(sorted(members)))
-        self.settings = settings
+        own = MemberInfo(name, number, f"{name}:2281", f"{name}:2181", f"{name}:8181")
+        self.settings = replace(settings, own=own) if number else settings
         self.log_files = SimFiles(random.Random(f"log {name} {seed}"))
         self.snapshot_files = SimFiles(random.Random(f"snapshots {name} {seed}"))
         self.chance = random.Random(f"raft {name} {seed}")
@@ -216,26 +218,51 @@ class Member:
 class Cluster:
     """Some members and the links between them. Time moves only when told to."""
 
-    def __init__(self, names="abc", *, entries=1_000_000, kept=0, seed=1, start=True):
+    def __init__(self, names="abc", *, entries=1_000_000, kept=0, seed=1, start=True, known=False):
         self.now = 1_000
         self.queues = {}
         self.cut_pairs = set()
         self.held = set()
         self.sent = []
-        settings = ReplicaSettings(
+        self.known = known  # members tell one another where they are, and who
+        self.numbers = 0
+        self.settings = settings = ReplicaSettings(
             RaftSettings(heartbeat_ms=100, election_ms=1_000),
             CompactionSettings(entries=entries, entries_kept=kept),
         )
         self.members = {}
         self.down = set()
         for name in names:
-            self.members[name] = Member(self, name, names, settings, seed)
+            self.members[name] = Member(self, name, names, settings, seed, self.next_number())
         for one in names:
             for other in names:
                 if one != other:
-                    self.members[one].replica.link_made(other, self.now)
+                    self.link(one, other)
         if start:
             self.elect()
+
+    def next_number(self):
+        """Return the number of a new data folder."""
+        self.numbers += self.known
+        return self.numbers
+
+    def join(self, name):
+        """Start a member with an empty folder that waits to be added."""
+        self.down.discard(name)
+        self.members[name] = Member(self, name, (), self.settings, 1, self.next_number())
+        self.rejoin(name)
+
+    def wipe(self, name, members="abc"):
+        """Start a member again, as at the very first time."""
+        self.stop(name)
+        self.members[name] = Member(self, name, members, self.settings, 1, self.next_number())
+        self.down.discard(name)
+        self.rejoin(name)
+
+    def link(self, one, other):
+        """Tell `one` of a link to `other`, which has greeted."""
+        gate = self[other].members.gate
+        self[one].link_made(other, self.now, gate.greeting() if self.known else None)
 
     def __getitem__(self, name):
         return self.members[name].replica
@@ -291,8 +318,14 @@ class Cluster:
     def heal(self, one, other):
         self.cut_pairs.discard(frozenset({one, other}))
         for a, b in ((one, other), (other, one)):
-            if a not in self.down:
-                self[a].link_made(b, self.now)
+            if a in self.down:
+                continue
+            refusal = self[b].members.gate.refusal_of(self[a].members.gate.greeting())
+            if self.known and refusal is not None:
+                self[a].receive(b, refusal, self.now)
+                self.cut_pairs.add(frozenset({one, other}))
+            else:
+                self.link(a, b)
 
     def isolate(self, name):
         for other in self.members:

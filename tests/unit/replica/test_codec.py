@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
-from coordsvc.raft.messages import COMMAND, Entry, HardState, Membership, SnapshotMeta
+from coordsvc.raft.messages import COMMAND, Entry, HardState, MemberInfo, Membership, SnapshotMeta
 from coordsvc.replica.codec import (
     EntryEncoder,
     command_prefix,
@@ -44,8 +44,10 @@ def test_term_and_vote_come_back(vote):
 
 
 def test_what_a_snapshot_stands_for_comes_back():
-    meta = SnapshotMeta(9, 2, Membership(("a", "b"), ("a",), ("l",)), 77)
-    assert decode_meta(encode_meta(meta)) == meta
+    infos = (MemberInfo("a", 7, "p:1", "c:2", "h:3"), MemberInfo("l", joins=True, replaces="b"))
+    for more in ((), (infos,)):
+        meta = SnapshotMeta(9, 2, Membership(("a", "b"), ("a",), ("l",), *more), 77)
+        assert decode_meta(encode_meta(meta)) == meta
     with pytest.raises(ValueError, match="description"):
         meta_from([1, 2])
 

@@ -38,7 +38,7 @@ async def test_the_leader_knows_how_far_its_peers_are(node, families, monkeypatc
     server = node.server
     views = {"n2": PeerView("replicate", server.replica.raft.commit - 1, 1, 0, 0)}
     monkeypatch.setattr(type(server.replica.raft), "peers", lambda _self: views)
-    monkeypatch.setattr(server.links, "addresses", {"n2": ("h", 1), "n3": ("h", 2)})
+    monkeypatch.setattr(server.book, "others", lambda: ["n2", "n3"])
     monkeypatch.setattr(server.links, "round_trip_s", {"n2": 0.5}.get)
     seen = families()
     [lag] = seen[PREFIX + "raft_peer_lag_entries"].samples

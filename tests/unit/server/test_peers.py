@@ -7,15 +7,47 @@ import pytest
 from coordsvc.base.ports import SilentLogger
 from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
-from coordsvc.raft.messages import Heartbeat
+from coordsvc.raft.messages import Heartbeat, MemberInfo
 from coordsvc.replica.codec import EntryEncoder
+from coordsvc.replica.gate import Greeting
+from coordsvc.replica.messages import Dismissal
 from coordsvc.server import peers as module
+from coordsvc.server.addresses import Address
 from coordsvc.server.peers import PeerLinks
 from tests.ports import free_ports
 
 
+class FakeGate:
+    """Lets in who is a member."""
+
+    def __init__(self, name, members):
+        self.name = name
+        self.members = members
+
+    def greeting(self):
+        return Greeting(MemberInfo(self.name), 3)
+
+    def refusal_of(self, greeting):
+        name = greeting.info.name
+        return None if name in self.members else Dismissal(3, f"{name} is not a member")
+
+
+class FakeBook:
+    def __init__(self, name, ports):
+        self.name = name
+        self.places = {peer: [Address("127.0.0.1", port)] for peer, port in ports.items()}
+
+    def others(self):
+        return [peer for peer in self.places if peer != self.name]
+
+    def peer(self, name):
+        return self.places.get(name, [])
+
+
 class FakeReplica:
-    def __init__(self):
+    def __init__(self, gate):
+        self.members = self
+        self.gate = gate
         self.encoder = EntryEncoder()
         self.told = []
         self.error = None
@@ -25,7 +57,8 @@ class FakeReplica:
             raise self.error
         self.told.append((peer, message))
 
-    def link_made(self, peer, now):
+    def link_made(self, peer, now, greeting):
+        assert greeting.info.name == peer
         self.told.append(("made", peer))
 
     def link_lost(self, peer, now):
@@ -33,8 +66,8 @@ class FakeReplica:
 
 
 class FakeDriver:
-    def __init__(self):
-        self.replica = FakeReplica()
+    def __init__(self, gate):
+        self.replica = FakeReplica(gate)
         self.fatal = []
         self.peers = None
 
@@ -49,11 +82,12 @@ class End:
     """One replica's links."""
 
     def __init__(self, name, ports, cluster="one"):
-        addresses = {peer: ("127.0.0.1", port) for peer, port in ports.items() if peer != name}
         self.name = name
         self.port = ports[name]
-        self.driver = FakeDriver()
-        self.links = PeerLinks(PeerIdentity(cluster, name), addresses, self.driver, SilentLogger())
+        self.members = set(ports)
+        self.book = FakeBook(name, ports)
+        self.driver = FakeDriver(FakeGate(name, self.members))
+        self.links = PeerLinks(PeerIdentity(cluster, name), self.book, self.driver, SilentLogger())
 
     @property
     def told(self):
@@ -98,7 +132,9 @@ class Stranger:
         self = cls()
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", end.port)
         identity = PeerIdentity(cluster, name)
-        greeting = PeerConversation(identity, frozenset({end.name}), end.name).greeting(end.name)
+        greeting = PeerConversation(identity, FakeGate(name, {end.name}), end.name).greeting(
+            end.name
+        )
         self.writer.write(greeting)
         return self
 

@@ -20,9 +20,15 @@ sessions = st.lists(numbers, max_size=4)
 entries = st.lists(
     st.builds(raft.Entry, numbers, st.integers(0, 2), numbers, st.binary(max_size=9)), max_size=4
 )
-metas = st.builds(
-    raft.SnapshotMeta, numbers, numbers, st.builds(raft.Membership, names, names, names), numbers
+infos = st.builds(
+    raft.MemberInfo,
+    *(st.text(max_size=5), numbers, st.text(max_size=5), st.text(max_size=5)),
+    *(st.text(max_size=5), flags, st.text(max_size=5)),
 )
+memberships = st.builds(
+    raft.Membership, names, names, names, st.lists(infos, max_size=2).map(tuple)
+)
+metas = st.builds(raft.SnapshotMeta, numbers, numbers, memberships, numbers)
 kinds = [
     st.builds(raft.AppendRequest, numbers, numbers, numbers, numbers, entries),
     st.builds(raft.AppendReply, numbers, flags, numbers, numbers, numbers),
@@ -42,7 +48,23 @@ kinds = [
     st.builds(messages.DigestReply, numbers, numbers),
     st.builds(messages.Rebuild, numbers, numbers),
     st.builds(messages.RebuildRequest, numbers),
+    st.builds(
+        messages.MembersRequest,
+        *(numbers, numbers, st.integers(-1, 9), st.lists(infos, max_size=2)),
+        *(names.map(list), names.map(list)),
+    ),
+    st.builds(
+        messages.MembersReply,
+        *(numbers, st.sampled_from(["", "bad_version"]), st.text(max_size=5), numbers),
+    ),
+    st.builds(messages.Dismissal, numbers, st.text(max_size=5)),
 ]
+
+
+def test_a_fault_that_nobody_knows_is_not_taken():
+    body = msgpack.packb([20, 1, "no_such_fault", "", 0])
+    with pytest.raises(RemoteProtocolError, match="no_such_fault"):
+        codec.decode(body)
 
 
 def test_the_strategies_know_every_kind():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from coordsvc.server.addresses import members_of
 from coordsvc.server.admin.access import Access
 from coordsvc.server.admin.problems import Problem
 
@@ -17,8 +16,13 @@ class Request:
         self.headers = {"Host": "n1:8181"} | headers
 
 
+class Book:
+    def peer_hosts(self):
+        return ["10.0.0.1", "10.0.0.2", "no-such-host.invalid"]
+
+
 def access(token=""):
-    return Access(members_of("n1=10.0.0.1,n2=10.0.0.2,n3=no-such-host.invalid"), token)
+    return Access(Book(), token)
 
 
 @pytest.mark.parametrize("remote", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.2"])

@@ -6,9 +6,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from coordsvc.server.addresses import Address, Member
 from coordsvc.server.admin.problems import Problem
 from coordsvc.server.admin.relay import FORWARDED, Relay
+
+
+class Book:
+    def __init__(self, places):
+        self.http = lambda name: places.get(name, "")
 
 
 @pytest.fixture
@@ -32,8 +36,7 @@ async def leader():
     app.router.add_route("*", "/text", text)
     server = TestServer(app)
     await server.start_server()
-    at = Address("127.0.0.1", server.port)
-    relay = Relay((Member("n1", at, at, at), Member("dead", at, at, Address("127.0.0.1", 1))))
+    relay = Relay(Book({"n1": f"127.0.0.1:{server.port}", "dead": "127.0.0.1:1"}))
     yield relay, seen
     await relay.close()
     await server.close()
