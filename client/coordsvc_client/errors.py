@@ -10,7 +10,8 @@
     ├─ Denied (PermissionError)       ├─ Unavailable (ConnectionError)
     ├─ StaleToken                     └─ Closed (Unavailable)
     ├─ TransactionFailed
-    └─ DiskFull
+    ├─ DiskFull
+    └─ QuotaExceeded
 
 Everything that is worth trying again has been tried again, under the same serial, before one of
 these is raised. `OutcomeUnknown` alone leaves it open whether a change took effect.
@@ -91,6 +92,12 @@ class DiskFull(CoordError):
     """A disk of the cluster is nearly full: nothing may grow. Deletes still go through."""
 
     default_code = codes.DISK_FULL
+
+
+class QuotaExceeded(CoordError):
+    """A hard limit of the subtree forbids more nodes or bytes. Nothing was changed."""
+
+    default_code = codes.QUOTA_EXCEEDED
 
 
 class StaleToken(CoordError):
@@ -181,6 +188,7 @@ _BY_CODE: dict[int, type[CoordError]] = {
     codes.LOCKED: LockNotAcquired,
     codes.DENIED: Denied,
     codes.DISK_FULL: DiskFull,
+    codes.QUOTA_EXCEEDED: QuotaExceeded,
     codes.COMPACTED: Compacted,
     codes.OUTCOME_UNKNOWN: OutcomeUnknown,
     codes.SUPERSEDED: OutcomeUnknown,

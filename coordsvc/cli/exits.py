@@ -64,6 +64,7 @@ _TEXTS: Final = {
     codes.STALE_TOKEN: "the lock is no longer held with this token",
     codes.OUTCOME_UNKNOWN: "no answer in time; it may have been done",
     codes.TIMED_OUT: "no answer in time; nothing was done",
+    codes.QUOTA_EXCEEDED: "a quota forbids it",
     codes.CURSOR_LOST: "changed while it was listed; try again",
     codes.NO_QUORUM: "the cluster has no quorum",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from coordsvc.base.ids import Index, Millis
 from coordsvc.base.vocabulary import ops
+from coordsvc.state import quota
 from coordsvc.state.events import Event
 from coordsvc.state.tree import Tree
 
@@ -19,10 +20,15 @@ def set_plainly(
     """Set the data of a node that nobody else has an eye on; None if the general way is needed.
 
     That is so when there is no such node, when a snapshot or a transaction must see it first,
-    when its ACL is to be asked, or when it is of a kind that follows from being set.
+    when its ACL is to be asked, when it is of a kind that follows from being set, or when there
+    are quotas.
     """
-    node = tree.nodes.get(path)
+    nodes = tree.nodes
+    node = nodes.get(path)
     if node is None or node.acl is not None or tree.is_observed or node.kind == ops.TTL:
+        return None
+    quotas = nodes.get(quota.QUOTA)
+    if quotas is not None and quotas.children:
         return None
     node.data = data
     node.version += 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from coordsvc.state.acl import READ, acl_of
+from coordsvc.state.quota import QUOTA
 from coordsvc.state.tree import Tree
 from coordsvc.state.turn import Turn
 from coordsvc.state.znode import Znode
 
 ZOOKEEPER: Final = "/zookeeper"
-QUOTA: Final = "/zookeeper/quota"
 CONFIG: Final = "/zookeeper/config"
 """Its data is not in the tree: it says who the members are."""
 

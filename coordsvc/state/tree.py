@@ -16,6 +16,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import acl as acls
+from coordsvc.state import quota
 from coordsvc.state.acl import Acl
 from coordsvc.state.events import Event
 from coordsvc.state.sweep import Sweep
@@ -80,8 +81,9 @@ class Tree:
             missing, nearest = [], parent
         if missing and nearest.acl is not None and not turn.may(nearest.acl, acls.CREATE):
             return codes.DENIED, None
-        if nearest.owner:
-            return codes.NO_CHILDREN_FOR_EPHEMERALS, None
+        code = self._refusal(nearest, path, len(missing) + 1, len(data or b""))
+        if code != codes.OK:
+            return code, None
         for missing_path in missing:
             self._insert(
                 turn, missing_path, Znode(b"", turn.revision, turn.time_ms, kind=parents_kind)
@@ -107,6 +109,10 @@ class Tree:
             return self.absence_of(path)
         if node.acl is not None and not turn.may(node.acl, acls.WRITE):
             return codes.DENIED, None
+        growth = len(data or b"") - len(node.data or b"")
+        has_quotas = quota.is_in_use(self.nodes)
+        if has_quotas and quota.is_exceeded(self.nodes, path, count=0, data_bytes=growth):
+            return codes.QUOTA_EXCEEDED, None
         if version not in (ANY_VERSION, node.version):
             return codes.BAD_VERSION, None
         if self.is_observed:
@@ -115,6 +121,8 @@ class Tree:
         node.version += 1
         node.mzxid = turn.revision
         node.mtime = turn.time_ms
+        if has_quotas and growth:
+            self._account(path, 0, growth)
         stat = node.stat()
         turn.events.append(Event(ops.CHANGED, path, turn.revision, stat, data, node.acl))
         return codes.OK, stat
@@ -174,6 +182,8 @@ class Tree:
         parent.pzxid = turn.revision
         if self._journal is not None:
             self._journal.append((path, node, None))
+        if quota.is_in_use(self.nodes):
+            self._account(path, -1, -len(node.data or b""))
 
     def set_acl(
         self, turn: Turn, path: str, acl: Acl | None, version: int = ANY_VERSION
@@ -255,6 +265,16 @@ class Tree:
             parent is not None and parent.acl is not None and not turn.may(parent.acl, acls.DELETE)
         )
 
+    def _refusal(self, nearest: Znode, path: str, count: int, data_bytes: int) -> int:
+        """Return why there can be no more nodes below `nearest`; OK if there can."""
+        if nearest.owner:
+            return codes.NO_CHILDREN_FOR_EPHEMERALS
+        if quota.is_in_use(self.nodes) and quota.is_exceeded(
+            self.nodes, path, count=count, data_bytes=data_bytes
+        ):
+            return codes.QUOTA_EXCEEDED
+        return codes.OK
+
     def _missing_above(self, path: str) -> tuple[list[str], Znode]:
         """Return the paths to create above `path`, top first, and the lowest node there is."""
         missing: list[str] = []
@@ -298,9 +318,24 @@ class Tree:
         self.nodes[path] = node
         if self._journal is not None:
             self._journal.append((path, node, None))
+        if quota.is_in_use(self.nodes):
+            self._account(path, 1, len(node.data or b""))
+            watched = quota.watched_by(path)
+            if watched is not None:
+                node.data = quota.usage_of(self.nodes, watched).text()
         event = Event(ops.CREATED, path, turn.revision, node.stat(), node.data, node.acl)
         turn.events.append(event)
         return event
+
+    def _account(self, path: str, count: int, data_bytes: int) -> None:
+        """Bring the stats of the quota above a changed node up to date."""
+        stats_path = quota.stats_path_for(self.nodes, path)
+        if stats_path is None:
+            return
+        stats = self.nodes[stats_path]
+        used = quota.usage_in(stats)
+        self._before_change(stats_path, stats)
+        stats.data = quota.Usage(used.node_count + count, used.data_bytes + data_bytes).text()
 
     def _before_change(self, path: str, node: Znode) -> None:
         if self.sweep is not None:

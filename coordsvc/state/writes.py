@@ -73,8 +73,8 @@ class Writes:
         if step.guards and self._has_stale(step.guards):
             return codes.STALE_TOKEN, None
         if step.path in self._tree.nodes:
-            _, stat = self._tree.set_data(turn, step.path, step.data, ANY_VERSION)
-            return codes.OK, (False, stat)
+            code, value = self._tree.set_data(turn, step.path, step.data, ANY_VERSION)
+            return (code, (False, value)) if code == codes.OK else (code, value)
         code, value = self._tree.create(turn, step.path, step.data, parents=step.parents)
         if code != codes.OK:
             return code, value

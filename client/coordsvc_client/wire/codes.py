@@ -35,6 +35,7 @@ COMPACTED: Final = 19  # the history no longer reaches back to the revision aske
 CURSOR_LOST: Final = 20  # the listing changed hands or aged out; start again
 BAD_PASSWORD: Final = 21  # re-attachment with a wrong password
 INVALID_ACL: Final = 22
+QUOTA_EXCEEDED: Final = 23  # a hard limit of a subtree
 
 # From the replica that was asked.
 NOT_LEADER: Final = 32

@@ -124,7 +124,7 @@ _IGNORED: Final = (
     ("superUser", "there is no super user", ()),
     ("X509AuthenticationProvider.superUser", "there is no super user", ()),
     ("authProvider.*", "this authentication is not supported", ()),
-    ("enforceQuota", "quotas are not enforced", _NO),
+    ("enforceQuota", "hard limits of quotas are always kept", _YES),
     ("readonlymode.enabled", "a server without a quorum serves nobody", _NO),
     ("reconfigEnabled", "the members cannot be changed by ZooKeeper clients", _NO),
     ("leaderServes", "every member serves clients", _YES),

@@ -22,6 +22,7 @@ def test_every_code_has_an_exception_that_keeps_code_path_and_words(code):
         (codes.BAD_PATH, ValueError),
         (codes.LOCKED, TimeoutError),
         (codes.DISK_FULL, errors.DiskFull),
+        (codes.QUOTA_EXCEEDED, errors.QuotaExceeded),
     ],
 )
 def test_an_exception_is_also_the_builtin_one_that_people_catch(code, builtin):

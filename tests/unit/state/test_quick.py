@@ -20,8 +20,11 @@ sets = st.tuples(
     st.sampled_from([-1, -1, -1, 0, 1]),
     st.sampled_from([[], [], [], [["/a", 1]]]),
 )
+QUOTA = "/zookeeper/quota/a/zookeeper_"
 others = st.sampled_from(
     [
+        (ops.CREATE, QUOTA + "limits", b"byteHardLimit=2000", 0, False, True, 0, []),
+        (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []),
         (ops.DELETE, "/a/b", -1, False, []),
         (ops.CREATE, "/a/b", b"", 0, False, True, 0, []),
         (ops.CREATE, "/ttl", b"", 3, False, True, 5, []),

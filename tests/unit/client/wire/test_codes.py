@@ -26,6 +26,7 @@ GOLDEN = {
     "CURSOR_LOST": 20,
     "BAD_PASSWORD": 21,
     "INVALID_ACL": 22,
+    "QUOTA_EXCEEDED": 23,
     "NOT_LEADER": 32,
     "NO_QUORUM": 33,
     "OVERLOADED": 34,
