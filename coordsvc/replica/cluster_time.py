@@ -1,31 +1,46 @@
 """Cluster time: what a leader stamps entries with.
 
-It follows the leader's wall clock, never goes back, and never stands still: ahead of a wall clock
-that was set back (or that of a new leader, behind the one before) it goes on at half the pace of
-the monotonic clock until that has caught up. If it stood, what waits for a time (a lock's delay,
-a node's TTL) would wait for as long as a clock had once been wrong.
+Lock delays and times to live are counted in it, so it must go on as true time does. A wall clock
+does not: it is set, by an hour or a year, and differs from member to member. So cluster time goes
+on by the monotonic clock from the latest stamp that another leader made, never goes back, and is
+only drawn towards the wall clock, slowly.
 """
 
 from __future__ import annotations
 
 from coordsvc.base.ids import Millis
 
+DRAWN_PER_MILLE = 50
+"""Of the time that passes: so much faster or slower than true time it goes after a jump."""
+
 
 class ClusterTime:
     """The time of one replica, should it lead."""
 
-    __slots__ = ("_halves", "_read_at")
+    __slots__ = ("_applied_ms", "_ms", "_read_at")
 
     def __init__(self, now: Millis) -> None:
-        self._halves = 0  # of milliseconds since 1970
+        self._ms: Millis = -1
+        """-1: not known. A replica that has just started has nothing but the wall clock."""
         self._read_at = now
+        self._applied_ms: Millis = 0
 
-    def read(self, now: Millis, wall_ms: Millis, applied_ms: Millis) -> Millis:
+    def read(self, now: Millis, wall_ms: Millis, applied_ms: Millis, leads: bool) -> Millis:
         """Return the time in ms since 1970.
 
-        `now` is the monotonic clock; `applied_ms` the largest stamp among applied entries.
+        `now` is the monotonic clock; `applied_ms` the largest stamp among applied entries, which
+        tells the time to those who have not made it: `leads` says who has.
         """
         passed = now - self._read_at
         self._read_at = now
-        self._halves = max(2 * wall_ms, self._halves + passed, 2 * applied_ms)
-        return self._halves // 2
+        if self._ms < 0:
+            self._ms = wall_ms
+        elif applied_ms != self._applied_ms and not leads:
+            self._ms = applied_ms
+        else:
+            drawn = passed * DRAWN_PER_MILLE // 1_000
+            gap = wall_ms - self._ms - passed
+            self._ms += passed + max(-drawn, min(drawn, gap))
+        self._applied_ms = applied_ms
+        self._ms = max(self._ms, applied_ms)
+        return self._ms

@@ -303,9 +303,9 @@ class Replica:
         """Return everything to be written and sent for what came in since the last call.
 
         When it is under way, call `catch_up`: the disk and the others work while we apply.
-        `wall_ms` is this machine's wall clock, for the stamps of new entries.
+        `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn.
         """
-        self._time_ms = self._cluster_time.read(now, wall_ms, self.machine.time_ms)
+        self._time_ms = self._cluster_time.read(now, wall_ms, self.machine.time_ms, self.leading)
         self.now = now
         if now >= self._housekeeping_at:
             self._housekeep(now)

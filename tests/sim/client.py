@@ -118,16 +118,22 @@ class SimClient:
         requests = self.conversation.requests
         within = self.settings.answer_within_ms
         deadline = self.clock.now_ms() + within if within else NEVER
-        heard = self._teller(done, is_read=op in ops.READS)
+        heard = self._teller(op, args, done, consistency)
         if op in ops.MUTATIONS:
             requests.mutate(op, args, heard, deadline=deadline)
         else:
             requests.read(op, args, heard, consistency=consistency, deadline=deadline)
 
-    def _teller(self, done: Done, *, is_read: bool) -> Callable[[int, int, object], None]:
+    def _teller(
+        self, op: int, args: tuple[Value, ...], done: Done, consistency: int = ops.LINEARIZABLE
+    ) -> Callable[[int, int, object], None]:
+        is_read = op in ops.READS and consistency != ops.STALE
+
         def heard(code: int, revision: int, value: object) -> None:
             if code < codes.NOT_LEADER and revision:
                 self._shown(revision, is_read=is_read)
+                answer = (code, revision, cast("Value", value))
+                self.observer.views.answered(self.name, op, args, answer)
             done(Answer(code, revision, cast("Value", value)))
 
         return heard
@@ -196,7 +202,7 @@ class SimClient:
         assert isinstance(path, str)
         assert isinstance(request, int)
         claim = self._claims.pop((path, request))
-        heard = self._teller(done, is_read=False)
+        heard = self._teller(ops.RELEASE, args, done)
         self.conversation.claims.release(claim, heard)
 
     # The state of the session.

@@ -48,6 +48,7 @@ class Operation:
     client: str
     op: int
     args: tuple[Value, ...]
+    consistency: int
     invoked: int
     invoked_at: Micros
     completed: int = NEVER
@@ -80,11 +81,13 @@ class History:
         self._world = world
         self._places = 0
 
-    def invoke(self, client: str, op: int, args: tuple[Value, ...]) -> Operation:
+    def invoke(
+        self, client: str, op: int, args: tuple[Value, ...], consistency: int = ops.LINEARIZABLE
+    ) -> Operation:
         """Note that a client asks for something."""
-        operation = Operation(
-            len(self.operations), client, op, args, self._next_place(), self._world.now
-        )
+        number, now = len(self.operations), self._world.now
+        place = self._next_place()
+        operation = Operation(number, client, op, args, consistency, place, now)
         self.operations.append(operation)
         return operation
 

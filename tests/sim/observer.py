@@ -21,7 +21,10 @@ from tests.sim.checkers.exactly_once import ExactlyOnceChecker
 from tests.sim.checkers.locks import LockTableChecker
 from tests.sim.checkers.raft import RaftChecker
 from tests.sim.checkers.revisions import SeenChecker
+from tests.sim.checkers.mortals import MortalChecker
 from tests.sim.checkers.sessions import SessionChecker
+from tests.sim.checkers.time import ClusterTimeChecker
+from tests.sim.checkers.views import ViewChecker
 from tests.sim.checkers.watches import WatchChecker
 from tests.sim.verdicts import WrongResult
 from tests.sim.world import MS, World
@@ -53,6 +56,9 @@ class Observer:
         self.watches = WatchChecker()
         self.locks = LockTableChecker()
         self.seen = SeenChecker()
+        self.views = ViewChecker()
+        self.mortals = MortalChecker()
+        self.time = ClusterTimeChecker(drift_ppm_max=drift_ppm_max)
         self.elections = 0
         self.snapshots_taken = 0
         self.snapshots_installed = 0
@@ -74,6 +80,7 @@ class Observer:
     def restarted(self, node: NodeId, recovered: Recovered) -> None:
         """A server has read its disk."""
         self._reported[node] = 0
+        self.time.restarted(node)
         snapshot = recovered.raft.snapshot
         digest = recovered.machine.digest.to_bytes(8, "big")
         if not self.raft.differs(snapshot.index, digest):
@@ -113,7 +120,12 @@ class Observer:
             self.raft.follows(node)
         for write in effects.writes[self._reported.get(node, 0) :]:
             if isinstance(write, Write) and write.payload:
-                self.raft.appended(node, write.first, decode_entries(write.payload))
+                entries = decode_entries(write.payload)
+                self.raft.appended(node, write.first, entries)
+                if replica.raft.role is Role.LEADER:
+                    self.time.stamped(node, entries, now=self._world.now)
+                elif entries:
+                    self.time.led(node)
         self._reported[node] = len(effects.writes)
 
     def plant(self, node: NodeId, replica: Replica) -> None:
@@ -185,8 +197,24 @@ class Observer:
         self._first_sessions(machine, index, request, applied)
         self._first_locks(machine, index, request, applied)
         if applied.events:
+            self._first_views(machine, index, applied)
+            self.mortals.applied(index, request[0], applied, machine.time_ms)
             changes = [(event.kind, event.path) for event in applied.events]
             self.watches.committed(index, changes)
+
+    def _first_views(self, machine: StateMachine, index: Index, applied: Applied) -> None:
+        touched: dict[str, None] = {}
+        for event in applied.events:
+            touched[event.path] = None
+            if event.kind != ops.CHANGED:
+                touched[paths.parent_of(event.path)] = None
+        for path in touched:
+            node = machine.tree.nodes.get(path)
+            view = None
+            if node is not None:
+                names = tuple(sorted(map(paths.name_of, node.children or ())))
+                view = (node.data, node.stat(), names)
+            self.views.changed(path, index, view)
 
     def _first_sessions(
         self, machine: StateMachine, index: Index, request: list[object], applied: Applied

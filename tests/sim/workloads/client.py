@@ -127,9 +127,11 @@ class Asker:
         op: int,
         args: tuple[Value, ...],
         done: Callable[[Answer, Operation], None],
+        *,
+        consistency: int = ops.LINEARIZABLE,
     ) -> None:
         """Submit one operation and record it."""
-        operation = self.history.invoke(client.name, op, args)
+        operation = self.history.invoke(client.name, op, args, consistency)
         self.begin()
 
         def answered(answer: Answer) -> None:
@@ -139,7 +141,7 @@ class Asker:
             self.end()
             done(answer, operation)
 
-        client.submit(op, args, answered)
+        client.submit(op, args, answered, consistency=consistency)
 
     def ask_until_answered(
         self, client: Client, op: int, args: tuple[Value, ...], done: Done

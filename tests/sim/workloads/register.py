@@ -39,7 +39,11 @@ class RegisterWorkload:
 
     def check(self) -> None:
         """See Workload."""
-        mine = [o for o in self._asker.history.operations if o.args[0] in self._paths]
+        mine = [
+            o
+            for o in self._asker.history.operations
+            if o.args[0] in self._paths and o.consistency == ops.LINEARIZABLE
+        ]
         check_real_time(mine)
         check_parts(mine, keys_of=keys_of, model_of=RegisterModel).demand()
 
@@ -71,7 +75,12 @@ class _Actor:
                 (ops.DELETE, (path, version, False, [])),
             )
         )
-        self._asker.ask(self._client, op, args, self._answered)
+        consistency = ops.LINEARIZABLE
+        if op == ops.GET:
+            # Those that are not linearizable are checked by the revisions they name.
+            some = (ops.LINEARIZABLE, ops.LINEARIZABLE, ops.SEQUENTIAL, ops.STALE)
+            consistency = chance.choice(some)
+        self._asker.ask(self._client, op, args, self._answered, consistency=consistency)
 
     def _answered(self, answer: Answer, operation: Operation) -> None:
         path = operation.args[0]
