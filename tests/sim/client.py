@@ -13,6 +13,7 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc_client.claims import Claim, ClaimState
 from coordsvc_client.conversation import Conversation, State
 from coordsvc_client.endpoints import Address, Endpoints, parse_address
+from coordsvc_client.greeting import Greeting, Verdict
 from coordsvc_client.requests import NEVER
 from coordsvc_client.watching import RESYNC, Watch
 from tests.sim.clock import SimClock
@@ -25,6 +26,8 @@ CONNECT: Final[Micros] = 3 * SECOND
 WAKE_MS_MAX: Final = 500
 MOVE_PAUSE_MS: Final = 5_000
 DRAIN: Final[Micros] = SECOND
+ESCAPE_PAUSE: Final[Micros] = 100 * MS
+SHUN_MS: Final = 5_000
 
 
 @dataclass(slots=True)
@@ -71,12 +74,16 @@ class SimClient:
         self._next_wire: _Wire | None = None
         self._moving: _Wire | None = None
         self._move_at = 0
+        self._escape: _Wire | None = None
+        self._fleeing = False
+        self._shunned = ""
+        self._shun_until = 0
         self._connections = 0
         self._flush_due = False
         self._timer: Timer | None = None
         self._true_time: dict[int, Micros] = {}
         self._proved_at = -1
-        self._locks: LockListener | None = None
+        self._locks: list[LockListener] = []
         self._claims: dict[tuple[str, int], Claim] = {}
         self._watches = 0
         self._watchings: list[_Watching] = []
@@ -163,7 +170,7 @@ class SimClient:
 
     def listen_to_locks(self, listener: LockListener) -> None:
         """Tell this listener about locks."""
-        self._locks = listener
+        self._locks.append(listener)
 
     def _acquire(self, args: tuple[Value, ...], done: Done) -> None:
         path, shared, wait, delay_ms, note = args
@@ -191,11 +198,11 @@ class SimClient:
         )
 
     def _tell_of(self, claim: Claim) -> None:
-        assert self._locks is not None
         state = ops.HELD if claim.state is ClaimState.HELD else ops.GONE
         if state == ops.GONE:
             self._claims.pop((claim.path, claim.request), None)
-        self._locks.lock_changed(claim.path, claim.request, state, claim.token)
+        for listener in self._locks:
+            listener.lock_changed(claim.path, claim.request, state, claim.token)
 
     def _release(self, args: tuple[Value, ...], done: Done) -> None:
         path, request = args
@@ -246,6 +253,8 @@ class SimClient:
             self.conversation.receive_data(data, self._now_ms())
             self._note_lease()
             self._poke()
+        elif wire.greeting is not None and wire.greeting.receive(data) is not None:
+            self._judge_escape(wire)
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -258,6 +267,9 @@ class SimClient:
                 if conversation.draining and conversation.is_idle:
                     self._change_over()
                 self._follow_leader()
+                if conversation.silence.is_silent and not self._fleeing:
+                    self._fleeing = True
+                    self._flee(wire)
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -276,16 +288,26 @@ class SimClient:
 
     def _connect(self) -> None:
         prepared, self._next_wire = self._next_wire, None
-        if prepared is not None and prepared.stream.is_open:
-            self._serve(prepared)
-        else:
-            self._open(self._endpoints.next())
+        if prepared is not None:
+            greeting = prepared.greeting
+            ours = greeting is None or greeting.session == self.conversation.session
+            if ours and prepared.stream.is_open:
+                self._serve(prepared)
+                return
+            prepared.stream.abort()
+        self._open(self._endpoints.next())
 
     def _open(self, address: Address) -> _Wire:
-        return _Wire(self, address.host)
+        return _Wire(self, address)
 
     def wire_opened(self, wire: _Wire) -> None:
         """A server took the connection. For the wires."""
+        if wire is self._escape:
+            greeting = wire.greeting = self.conversation.greet(self._now_ms())
+            wire.stream.write(greeting.hello)
+            patience = self.conversation.patience_ms() * MS
+            self.process.after(patience, lambda: self._give_up_escape(wire))
+            return
         if wire is not self._moving:
             self._serve(wire)
             return
@@ -302,6 +324,8 @@ class SimClient:
         """No server took the connection. For the wires."""
         if wire is self._moving:
             self._moving = None
+        elif wire is self._escape:
+            self._give_up_escape(wire)
         else:
             self.process.after(self._endpoints.failed() * MS, self._connect)
 
@@ -320,7 +344,9 @@ class SimClient:
         assert self._wire is None
         self._wire = wire
         self._connections += 1
-        self.conversation.begin(self._now_ms())
+        greeting, wire.greeting = wire.greeting, None
+        self.conversation.begin(self._now_ms(), greeting)
+        self._note_lease()
         self._poke()
 
     def wire_lost(self, wire: _Wire) -> None:
@@ -330,6 +356,8 @@ class SimClient:
         elif wire is self._moving:
             self._moving = None
             self.conversation.draining = False
+        elif wire is self._escape:
+            self._give_up_escape(wire)
 
     def _leave(self, wire: _Wire) -> None:
         conversation = self.conversation
@@ -357,24 +385,68 @@ class SimClient:
             or conversation.leader in ("", conversation.node)
             or not conversation.leader_address
             or self.clock.now_ms() < self._move_at
+            or (
+                conversation.leader_address == self._shunned
+                and self.clock.now_ms() < self._shun_until
+            )
         ):
             return
         self._move_at = self.clock.now_ms() + MOVE_PAUSE_MS
         self._moving = self._open(parse_address(conversation.leader_address))
         self._moving.left = self._wire
 
+    # Leaving a silent server.
+
+    def _flee(self, left: _Wire) -> None:
+        """Greet other servers in turn while this one is silent; go to the first that answers."""
+        address = self._endpoints.other(left.address)
+        silent = self._wire is left and self.conversation.silence.is_silent
+        if not silent or address is None:
+            self._fleeing = False
+            return
+        self._escape = self._open(address)
+        self._escape.left = left
+
+    def _judge_escape(self, wire: _Wire) -> None:
+        greeting, left = wire.greeting, wire.left
+        if wire is not self._escape or greeting is None:
+            return
+        silent = self._wire is left and self.conversation.silence.is_silent
+        if greeting.verdict is not Verdict.TAKE or not silent:
+            self._give_up_escape(wire)
+            return
+        assert left is not None
+        self._escape, self._fleeing = None, False
+        self._shunned = str(left.address)
+        self._shun_until = self.clock.now_ms() + SHUN_MS
+        if self._next_wire is not None:
+            self._next_wire.stream.abort()
+        self._next_wire = wire
+        self._leave(left)
+
+    def _give_up_escape(self, wire: _Wire) -> None:
+        if wire is not self._escape:
+            return
+        left, self._escape = wire.left, None
+        assert left is not None
+        wire.stream.abort()
+        self.process.after(ESCAPE_PAUSE, lambda: self._flee(left))
+
 
 class _Wire:
     """One connection."""
 
-    def __init__(self, client: SimClient, server: str) -> None:
+    def __init__(self, client: SimClient, address: Address) -> None:
+        self.address = address
         self.left: _Wire | None = None
         """From which connection this one is to take over."""
+        self.greeting: Greeting | None = None
+        """Said already, before this connection is taken into use."""
         self.is_up = False
         self._client = client
         self._over = False
         self.stream: Stream = client.network.connect(
-            client.process, host=client.name, remote=server, handler=self
+            client.process, host=client.name, remote=address.host, handler=self
         )
         client.process.after(CONNECT, self._give_up_unless_up)
 

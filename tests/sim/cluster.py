@@ -83,9 +83,13 @@ class SimCluster:
         """Tell whether all servers run, follow one leader, and have applied the same."""
         return (
             len(self.servers) == len(self.nodes)
-            and len(set(self._standing())) == 1
-            and not self.observer.wrong
+            and (self.observer.wrong_spread or len(set(self._standing())) == 1)
+            and (self.observer.wrong_spread or not self.observer.wrong)
         )
+
+    def has_no_mortals(self) -> bool:
+        """Tell whether no node waits for its end any more, anywhere."""
+        return all(server.replica.machine.next_due_ms() is None for server in self.servers.values())
 
     def _standing(self) -> list[tuple[NodeId | None, Index, Index, int]]:
         return [
@@ -198,7 +202,7 @@ class SimCluster:
     def damage_disk(self, node: NodeId, how: str) -> None:
         """Damage what is on a server's disk; its next start finds it. Only one at a time."""
         server = self.servers.get(node)
-        if server is None or self.operator.is_busy:
+        if server is None or self.operator.is_busy or self.observer.wrong:
             return
         machine, damage = self.machines[node], None
         if how == "flip snapshot":
@@ -218,7 +222,9 @@ class SimCluster:
     def plant_wrong_state(self, node: NodeId) -> None:
         """Let a server that does not lead have another state than the others."""
         server = self.servers.get(node)
-        if server is None or node == self.leader() or self.observer.wrong or server.stopping:
+        if server is None or server.stopping or self.operator.is_busy or self.observer.wrong:
+            return
+        if node == self.leader():
             return
         self.world.trace("faults", f"the state of {node} is wrong from now on")
         self.observer.plant(node, server.replica)

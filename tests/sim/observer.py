@@ -19,9 +19,9 @@ from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
 from tests.sim.checkers.exactly_once import ExactlyOnceChecker
 from tests.sim.checkers.locks import LockTableChecker
+from tests.sim.checkers.mortals import MortalChecker
 from tests.sim.checkers.raft import RaftChecker
 from tests.sim.checkers.revisions import SeenChecker
-from tests.sim.checkers.mortals import MortalChecker
 from tests.sim.checkers.sessions import SessionChecker
 from tests.sim.checkers.time import ClusterTimeChecker
 from tests.sim.checkers.views import ViewChecker
@@ -72,6 +72,9 @@ class Observer:
         self._terms_led: set[int] = set()
         self.wrong: dict[NodeId, None] = {}
         """Who has a wrong state, planted or caught from another, and was not rebuilt yet."""
+        self.wrong_spread = False
+        """Whether one with a wrong state led before it was found, and others took that over. Then
+        nobody can tell any more who is right."""
         self.rebuilt = 0
         """How often a wrong state was found and replaced."""
 
@@ -141,6 +144,7 @@ class Observer:
         digest = replica.machine.digest.to_bytes(8, "big")
         if self.wrong and self.raft.differs(meta.index, digest):
             self.wrong[node] = None
+            self.wrong_spread = True
         elif node in self.wrong:
             del self.wrong[node]
             self.rebuilt += 1

@@ -24,21 +24,27 @@ from tests.sim.history import History
 from tests.sim.links import Delays, Links
 from tests.sim.node import NodeSettings
 from tests.sim.verdicts import NoProgress
+from tests.sim.workloads.claims import ClaimsWorkload
 from tests.sim.workloads.client import Answer, Workload
 from tests.sim.workloads.counter import CounterWorkload
 from tests.sim.workloads.lock import LockWorkload
+from tests.sim.workloads.mortal import MortalWorkload
 from tests.sim.workloads.register import RegisterWorkload
 from tests.sim.workloads.sequence import SequenceWorkload
 from tests.sim.workloads.transfer import TransferWorkload
+from tests.sim.workloads.tries import TryWorkload
 from tests.sim.workloads.watch import WatchWorkload
 from tests.sim.world import MS, SECOND, Micros, World
 
 WORKLOADS: Final[dict[str, Callable[[History], Workload]]] = {
+    "claims": ClaimsWorkload,
     "counter": CounterWorkload,
     "lock": LockWorkload,
+    "mortal": MortalWorkload,
     "register": RegisterWorkload,
     "sequence": SequenceWorkload,
     "transfer": TransferWorkload,
+    "try": TryWorkload,
     "watch": WatchWorkload,
 }
 
@@ -218,6 +224,8 @@ class Run:
         for workload in self.workloads:
             if isinstance(workload, WatchWorkload):
                 run_until(workload.is_caught_up, within=QUIET_WITHIN, what="last event")
+        if any(isinstance(workload, MortalWorkload) for workload in self.workloads):
+            run_until(cluster.has_no_mortals, within=QUIET_WITHIN, what="end of what is to go")
 
     def _write_until_compared(self, client: SimClient) -> None:
         """Fill the log up to where members compare their states: one of them is wrong."""

@@ -27,6 +27,8 @@ class _Lock:
     holders: dict[Index, _Claim] = field(default_factory=dict)
     queue: dict[Index, _Claim] = field(default_factory=dict)  # in the order of asking
     token_last: Index = 0
+    shared_last: Index = 0
+    """The token of the last grant that was shared."""
     free_at_ms: Millis = 0
 
 
@@ -51,13 +53,17 @@ class LockTableChecker:
         _demand(next(iter(lock.queue)) == request, f"{what}: granted before those ahead of it")
         alone = all(claim.shared and holder.shared for holder in lock.holders.values())
         _demand(alone, f"{what}: granted beside {sorted(lock.holders)}")
-        grows = token > lock.token_last
+        # Those who share the lock and got it by one entry have one token.
+        together = claim.shared and lock.holders and token == lock.token_last == lock.shared_last
+        grows = token > lock.token_last or together
         _demand(grows, f"{what}: token {token} after token {lock.token_last}")
         early = stamp_ms < lock.free_at_ms
         _demand(not early, f"{what}: granted during the lock-delay of an expired holder")
         del lock.queue[request]
         lock.holders[request] = claim
         lock.token_last = token
+        if claim.shared:
+            lock.shared_last = token
 
     def gone(self, path: str, *, request: Index, free_at_ms: Millis = 0) -> None:
         """A claim ends, held or waiting. After an unclean end, nobody may hold the lock before

@@ -32,6 +32,8 @@ class WatchWorkload:
             mirror = Mirror(self._asker, client, self._paths)
             self._mirrors.append(mirror)
             mirror.begin()
+            Listener(client, client.chance.choice(self._paths), ops.WATCH_NODE).begin()
+            Listener(client, TOP, ops.WATCH_CHILDREN).begin()
             self._asker.later(client, partial(self._write, client))
 
     def stop(self) -> None:
@@ -87,6 +89,29 @@ class WatchWorkload:
             self._final[path] = _data_in(answer)
 
         self._asker.ask_until_answered(reader, ops.GET, (path,), take)
+
+
+class Listener:
+    """One who only listens: the checker of watches knows what it must be told."""
+
+    def __init__(self, client: Client, path: str, mode: int) -> None:
+        self._client = client
+        self._path = path
+        self._mode = mode
+
+    def begin(self) -> None:
+        """Watch."""
+        self._client.watch(self._path, self._mode, self)
+
+    def started(self, revision: Index) -> None:
+        """See WatchListener."""
+
+    def changed(self, kind: int, path: str, revision: Index, data: bytes | None) -> None:
+        """See WatchListener."""
+
+    def lost(self) -> None:
+        """See WatchListener."""
+        self.begin()
 
 
 class Mirror:

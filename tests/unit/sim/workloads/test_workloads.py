@@ -257,12 +257,13 @@ def test_a_broken_lock_and_a_lost_watch_are_taken_up_again() -> None:
     service.release(("/lock", claim.request), client)
     client.tell_lock("/lock", claim.request, 0, state=ops.GONE)
     client.tell_lock("/another", claim.request, 0, state=ops.GONE)
+    watched = len(service.watches)
     _, _, listener = service.watches.pop()
     listener.lost()
     world.run_for(2 * SECOND)
     world.run_until(lambda: bool(service.claims.get("/lock")), within=9 * SECOND, what="claim")
     assert service.claims["/lock"][0].request > claim.request
-    assert len(service.watches) == 1
+    assert len(service.watches) == watched
     watches.stop()
     locks.stop()
     world.run_until(lambda: watches.is_quiet() and locks.is_quiet(), within=SECOND * 9, what="end")
