@@ -119,10 +119,11 @@ class Desk:
         session = applied.session
         if session:
             client = self.attached.get(session)
-            command = None if client is None else client.pending.pop(applied.serial, None)
-            if client is not None and command is not None:
-                self.pending_bytes -= len(command)
-                client.decided(applied)
+            if client is not None:
+                command = client.pending.pop(applied.serial, None)
+                if command is not None:
+                    self.pending_bytes -= len(command)
+                    client.decided(applied)
             return None
         asked = self._administered.pop(applied.serial, None)
         if asked is not None:

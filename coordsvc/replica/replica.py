@@ -37,9 +37,9 @@ from coordsvc.replica.proposing import Proposals
 from coordsvc.replica.reads import ReadQueue
 from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.telling import Telling
 from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
-from coordsvc.state.results import Applied
 from coordsvc.watch.table import WatchTable
 
 APPLIED_PER_TURN_MAX: Final = 4_096  # so that a long catch-up never holds the loop for long
@@ -69,6 +69,7 @@ class Replica:
         self.desk = Desk()
         self.watches: WatchTable[Client] = WatchTable()
         self.liveness = Liveness()
+        self._telling = Telling(self, self.desk, self.watches, self.liveness)
         self.reads = ReadQueue(chance.randrange(0, 1 << 48))
         self.encoder = EntryEncoder()
         compaction = Compaction(settings.compaction, recovered.raft.snapshot.index)
@@ -375,6 +376,7 @@ class Replica:
 
     def _apply(self, now: Millis) -> None:
         machine = self.machine
+        apply, tell = machine.apply, self._telling.tell
         index = machine.revision
         last = min(self._commit, index + APPLIED_PER_TURN_MAX)
         while index < last:
@@ -382,39 +384,12 @@ class Replica:
             for _term, kind, stamp_ms, data in self.raft.entries(index + 1, stop):
                 index += 1
                 if kind == COMMAND:
-                    self._take_note(machine.apply(index, stamp_ms, data), now)
+                    tell(apply(index, stamp_ms, data), now)
                 else:
                     machine.skip(index, stamp_ms)
             if stop % CHECKPOINT_EVERY == 0:
                 self.health.checkpoints.add(stop, machine.digest)
         self.reads.serve(index)
-
-    def _take_note(self, applied: Applied, now: Millis) -> None:
-        """Tell everyone concerned, in the order that clients rely on: events, then answers."""
-        for client, watch_id, event in self.watches.match(applied.events) if applied.events else ():
-            client.notify(watch_id, event)
-        for change in applied.lock_changes:
-            holder = self.desk.attached.get(change.session)
-            if holder is not None:
-                holder.lock_changed(change, applied.revision)
-        asker = self.desk.decided(applied)
-        if applied.opened is not None:
-            self._on_opened(*applied.opened, asker, now)
-        elif asker is not None:
-            asker.rejected(applied.code, str(applied.value or "no session could be opened"))
-        for session in applied.ended:
-            self.liveness.ended(session)
-            self.desk.ended(session)
-
-    def _on_opened(
-        self, session: SessionId, password: bytes, asker: Client | None, now: Millis
-    ) -> None:
-        timeout_ms = self.machine.sessions.by_id[session].timeout_ms
-        if self.leading:
-            self.liveness.opened(session, timeout_ms, now)
-        if asker is not None:
-            self.desk.attach(asker, session)
-            asker.welcomed(session, password, timeout_ms)
 
     def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
         self._follow_leadership(now)

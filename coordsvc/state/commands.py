@@ -32,6 +32,7 @@ from coordsvc.state.arguments import (
     read_version,
     take,
 )
+from coordsvc.state.plain import plain_set
 
 
 @record
@@ -208,6 +209,9 @@ Command: TypeAlias = (
 )
 
 
+_SHAPE: Final = "a request is [op, serial, floor, ...]"
+
+
 def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
     """Return the session and the request, an array of at least three elements, in `data`.
 
@@ -217,7 +221,7 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
     """
     entry: object
     try:
-        entry = msgpack.unpackb(data, use_list=True, raw=False, object_pairs_hook=_no_maps)
+        entry = msgpack.unpackb(data, object_pairs_hook=_no_maps)
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise MalformedCommand(codes.MALFORMED, "an entry is a MessagePack value") from error
     if type(entry) is not list or len(entry) != 2:
@@ -227,7 +231,9 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
     session, request = entry
     if type(session) is not int or not 0 <= session <= NUMBER_MAX:
         raise MalformedCommand(codes.MALFORMED, "a session is a number")
-    return session, _request(request)
+    if type(request) is not list or len(request) < 3:
+        raise MalformedCommand(codes.MALFORMED, _SHAPE)
+    return session, request
 
 
 def _no_maps(_pairs: object) -> object:
@@ -262,27 +268,6 @@ def parse(request: list[object], *, internal: bool) -> Command:
     return parser(request[3:])
 
 
-def plain_set(request: list[object]) -> tuple[Serial, Serial, str, bytes] | None:
-    """Return (serial, floor, path, data) of such a SET; None for anything else, also malformed."""
-    if len(request) != 7 or request[0] != ops.SET:
-        return None
-    op, serial, floor, path, data, version, guards = request
-    if (
-        type(serial) is int
-        and type(floor) is int
-        and 0 <= floor <= serial <= NUMBER_MAX
-        and type(path) is str
-        and type(data) is bytes
-        and len(data) <= limits.DATA_BYTES_MAX
-        and version == -1
-        and guards == []
-        and type(version) is int
-        and type(op) is int
-    ):
-        return serial, floor, path, data
-    return None
-
-
 def validate(request: object) -> tuple[int, str]:
     """Tell a front door whether a client's mutation may enter the log: (OK, "") or why not."""
     if type(request) is list and (plain := plain_set(request)) is not None:
@@ -297,7 +282,7 @@ def validate(request: object) -> tuple[int, str]:
 
 def _request(value: object) -> list[object]:
     if type(value) is not list or len(value) < 3:
-        raise MalformedCommand(codes.MALFORMED, "a request is [op, serial, floor, ...]")
+        raise MalformedCommand(codes.MALFORMED, _SHAPE)
     return value
 
 

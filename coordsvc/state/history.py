@@ -24,10 +24,11 @@ class History:
 
     def append(self, event: Event) -> None:
         """Add the next event; drop the oldest ones beyond the bounds."""
-        self.events.append(event)
-        if event.data is not None:
-            self._bytes += len(event.data)
-        if len(self.events) > limits.HISTORY_EVENTS_MAX or self._bytes > limits.HISTORY_BYTES_MAX:
+        events, data = self.events, event.data
+        events.append(event)
+        if data is not None:
+            self._bytes += len(data)
+        if len(events) > limits.HISTORY_EVENTS_MAX or self._bytes > limits.HISTORY_BYTES_MAX:
             self._drop()
 
     def forget(self, revision: Index) -> None:
@@ -46,10 +47,13 @@ class History:
         """Drop an eighth more than needed: cutting the head of a list is not free."""
         count_max = limits.HISTORY_EVENTS_MAX * 7 // 8
         bytes_max = limits.HISTORY_BYTES_MAX * 7 // 8
-        count = 0
-        while len(self.events) - count > count_max or self._bytes > bytes_max:
-            event = self.events[count]
-            self.compacted = event.revision
-            self._bytes -= len(event.data) if event.data is not None else 0
+        events, left = self.events, self._bytes
+        count = max(0, len(events) - count_max)
+        for event in events[:count]:
+            left -= len(event.data or b"")
+        while left > bytes_max:
+            left -= len(events[count].data or b"")
             count += 1
-        del self.events[:count]
+        self._bytes = left
+        self.compacted = events[count - 1].revision
+        del events[:count]

@@ -25,14 +25,14 @@ from coordsvc.state.commands import (
     decode_entry,
     parse,
     parse_serials,
-    plain_set,
 )
 from coordsvc.state.digest import Digest
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.foreign import ForeignRunner
 from coordsvc.state.history import History
 from coordsvc.state.locks import LockTable
-from coordsvc.state.quick import set_plainly
+from coordsvc.state.plain import plain_set
+from coordsvc.state.quick import PlainSets
 from coordsvc.state.results import Applied
 from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import Tree
@@ -64,6 +64,7 @@ class StateMachine:
         self.history = parts.history
         self._writes = Writes(self.tree, self.locks)
         self._foreign = ForeignRunner(self._writes, self.tree, self.sessions)
+        self._plain_sets = PlainSets(self.tree, self.sessions, self.history, self._digest)
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             **self._writes.runners,
             Transaction: self._transact,
@@ -86,11 +87,17 @@ class StateMachine:
 
     def apply(self, index: Index, stamp_ms: Millis, data: bytes) -> Applied:
         """Apply the entry at `index`. Whatever its bytes are, the answer is a result."""
-        self._advance(index, stamp_ms)
+        assert index > self.revision, f"entry {index} behind revision {self.revision}"
+        self.revision = index
+        self.time_ms = max(self.time_ms, stamp_ms)
         try:
             session_id, request = decode_entry(data)
             plain = plain_set(request)
-            serial, floor = parse_serials(request) if plain is None else plain[:2]
+            if plain is not None:
+                applied = self._plain_sets.apply(session_id, plain, index, self.time_ms)
+                if applied is not None:
+                    return applied
+            serial, floor = parse_serials(request)
         except MalformedCommand as fault:
             return self._finish(Applied(0, 0, fault.code, index, fault.text))
         if session_id == 0:
@@ -107,13 +114,6 @@ class StateMachine:
         if not replies.make_room(floor):
             text = f"{limits.REPLIES_PER_SESSION_MAX} answers are remembered already"
             return self._finish(Applied(session_id, serial, codes.TOO_MANY, index, text))
-        if plain is not None:
-            event = set_plainly(self.tree, plain[2], plain[3], index, self.time_ms)
-            if event is not None:
-                replies.remember((serial, codes.OK, index, event.stat))
-                self.history.append(event)
-                self._digest.take_change(index, self.time_ms, event)
-                return Applied(session_id, serial, codes.OK, index, event.stat, [event])
         turn = Turn(index, self.time_ms, session_id, session.address)
         code, value = self._perform(turn, request)
         replies.remember((serial, code, index, value))
@@ -121,7 +121,9 @@ class StateMachine:
 
     def skip(self, index: Index, stamp_ms: Millis) -> None:
         """Pass over an entry that holds no command: revision and time move on."""
-        self._advance(index, stamp_ms)
+        assert index > self.revision, f"entry {index} behind revision {self.revision}"
+        self.revision = index
+        self.time_ms = max(self.time_ms, stamp_ms)
         self._digest.skip(index, self.time_ms)
 
     def next_due_ms(self) -> Millis | None:
@@ -160,11 +162,6 @@ class StateMachine:
         return cls(image.load(chunks))
 
     # One entry.
-
-    def _advance(self, index: Index, stamp_ms: Millis) -> None:
-        assert index > self.revision, f"entry {index} behind revision {self.revision}"
-        self.revision = index
-        self.time_ms = max(self.time_ms, stamp_ms)
 
     def _perform(self, turn: Turn, request: list[object]) -> Outcome:
         op = request[0]

@@ -6,7 +6,7 @@ walks up its own path to find those above it. So an event costs its depth and it
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from coordsvc.base import limits
@@ -67,6 +67,11 @@ class WatchTable(Generic[L]):
     def __len__(self) -> int:
         """Return how many watches there are."""
         return sum(map(len, self._by_listener.values()))
+
+    @property
+    def listeners(self) -> Collection[L]:
+        """Those who watch anything; it stays the same collection, and changes as they do."""
+        return self._by_listener
 
     def add(
         self,

@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordsvc.base import limits
-from coordsvc.base.vocabulary import codes, ops
+from coordsvc.base.vocabulary import ops
 from coordsvc.state import machine as module
-from coordsvc.state.commands import parse, plain_set, validate
 from coordsvc.state.machine import StateMachine
-from coordsvc.state.quick import set_plainly
+from coordsvc.state.quick import PlainSets
 
 PATHS = ["/a", "/a", "/a", "/a/b", "/ttl", "/mine", "/none", "bad"]
 sets = st.tuples(
@@ -72,43 +70,29 @@ def test_the_short_way_leads_to_the_same_place(steps, capture_at):
     assert quick == life(steps, quick=False, capture_at=capture_at)
 
 
-def test_the_short_way_is_taken(monkeypatch):
-    taken = []
-    monkeypatch.setattr(module, "set_plainly", lambda *args: taken.append(args))
+def opened():
     machine = StateMachine()
     machine.apply(1, 10, msgpack.packb([0, [ops.OPEN_SESSION, 9, 9, b"p" * 16, 5_000, "", ""]]))
-    machine.apply(2, 10, msgpack.packb([1, [ops.SET, 1, 1, "/a", b"x", -1, []]]))
-    assert taken == [(machine.tree, "/a", b"x", 2, 10)]
+    return machine
+
+
+def test_the_short_way_is_taken(monkeypatch):
+    taken = []
+    monkeypatch.setattr(PlainSets, "apply", lambda _self, *args: taken.append(args))
+    opened().apply(2, 10, msgpack.packb([1, [ops.SET, 1, 1, "/", b"x", -1, []]]))
+    assert taken == [(1, (1, 1, "/", b"x"), 2, 10)]
 
 
 def test_it_does_nothing_where_the_general_way_is_needed():
-    assert set_plainly(StateMachine().tree, "/none", b"", 1, 1) is None
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        [ops.SET, 1, 1, "/a", b"x", -1],
-        [ops.PUT, 1, 1, "/a", b"x", -1, []],
-        [ops.SET, 1, 2, "/a", b"x", -1, []],
-        [ops.SET, True, True, "/a", b"x", -1, []],
-        [float(ops.SET), 1, 1, "/a", b"x", -1, []],
-        [ops.SET, 1, 1, b"/a", b"x", -1, []],
-        [ops.SET, 1, 1, "/a", "x", -1, []],
-        [ops.SET, 1, 1, "/a", b"x", -1.0, []],
-        [ops.SET, 1, 1, "/a", b"x", 0, []],
-        [ops.SET, 1, 1, "/a", b"x", -1, [["/a", 1]]],
-        [ops.SET, 1, 1, "/a", bytes(limits.DATA_BYTES_MAX + 1), -1, []],
-        [ops.SET, 2**63, 1, "/a", b"x", -1, []],
-    ],
-)
-def test_only_a_plain_set_is_one(request_):
-    assert plain_set(request_) is None
-
-
-def test_a_plain_set_is_read_as_the_parser_reads_it():
-    request = [ops.SET, 5, 3, "/a", b"x", -1, []]
-    command = parse(request, internal=False)
-    assert plain_set(request) == (5, 3, command.path, command.data)
-    assert validate(request) == (codes.OK, "")
-    assert validate([ops.SET, 0, 0, "/a", b"x", -1, []])[0] == codes.MALFORMED
+    machine = opened()
+    before = machine.digest
+    short = PlainSets(machine.tree, machine.sessions, machine.history, machine._digest)
+    assert short.apply(1, (1, 1, "/none", b""), 2, 10) is None
+    assert short.apply(7, (1, 1, "/", b""), 2, 10) is None
+    assert short.apply(1, (0, 0, "/", b""), 2, 10) is None
+    capture = machine.capture()
+    assert short.apply(1, (1, 1, "/", b""), 2, 10) is None
+    capture.abandon()
+    assert machine.digest == before
+    assert not machine.history.events
+    assert short.apply(1, (1, 1, "/", b""), 2, 10) is not None
