@@ -13,6 +13,8 @@ from coordsvc.server.driver import Driver, monotonic_ms
 
 CONNECTIONS_MAX: Final = 20_000
 LOOK_S: Final = 2.0
+TOLD_PER_TURN: Final = 64
+"""Connections to which events are sent in one turn of the loop: well under a millisecond."""
 PATIENCE_MS: Final = 10_000
 """How long a connection may take to greet, and to take what is left when it is closed."""
 
@@ -42,12 +44,26 @@ class ClientPort:
         self._timer = self._loop.call_later(LOOK_S, self._look_after)
 
     def flush(self) -> None:
-        """Send what the conversations have gathered: one write per connection and turn."""
+        """Send what the conversations have gathered: one write per connection and turn.
+
+        Answers go first. Those who are only told of events get them a slice at a time: a
+        thousand writes in one go would keep heartbeats and everybody's requests waiting.
+        """
         dirty = self.hall.dirty
-        if not dirty:
-            return
-        self.hall.dirty = []
-        for conversation in dirty:
+        if dirty:
+            self.hall.dirty = []
+            self._flush(dirty)
+        told = self.hall.told
+        if told:
+            some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
+            for conversation in some:
+                conversation.told = False
+            self._flush(some)
+            if told:
+                self.driver.schedule()
+
+    def _flush(self, conversations: list[NativeConversation]) -> None:
+        for conversation in conversations:
             socket = self.connections.get(conversation)
             if socket is not None:
                 socket.flush()
@@ -66,6 +82,8 @@ class ClientPort:
         if self._server is not None:
             self._server.close()
         self.flush()
+        while self.hall.told:
+            self.flush()
         for socket in list(self.connections.values()):
             socket.close()
 
@@ -137,8 +155,9 @@ class ClientSocket(asyncio.Protocol):
         if conversation is None or transport is None:
             return
         data = conversation.data_to_send()
-        self._counters.bytes_out += len(data)
-        transport.write(data)
+        if data:
+            self._counters.bytes_out += len(data)
+            transport.write(data)
         if conversation.closed:
             self._since = monotonic_ms()
             transport.close()

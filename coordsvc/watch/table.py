@@ -153,6 +153,7 @@ class WatchTable(Generic[L]):
         path = event.path
         shelves = self._shelves
         found = list(shelves[ops.WATCH_NODE].get(path, {}).values())
+        in_order = len(found)
         if event.kind in _BIRTH_AND_DEATH and (children := shelves[ops.WATCH_CHILDREN]):
             found += children.get(path, {}).values()
             if path != ROOT:
@@ -162,7 +163,8 @@ class WatchTable(Generic[L]):
             while path != ROOT:
                 path = parent_of(path)
                 found += subtrees.get(path, {}).values()
-        found.sort(key=_order_of)
+        if len(found) > in_order:
+            found.sort(key=_order_of)
         return found
 
     def _forget(self, watch: Watch[L]) -> None:

@@ -46,6 +46,8 @@ SLOWER_MAX: Final[Micros] = 2 * SECOND
 """What all that slows a disk together adds at most."""
 START_AGAIN: Final[Micros] = SECOND
 """A server that cannot start, for its disk does not let it, tries again after so long."""
+TOLD_PER_TURN: Final = 2
+"""Few, so that events often wait for a later turn."""
 
 
 @dataclass(slots=True)
@@ -380,10 +382,16 @@ class SimServer:
     def _flush_clients(self) -> None:
         port = self.port
         dirty, port.hall.dirty = port.hall.dirty, []
-        for conversation in dirty:
+        told = port.hall.told
+        some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
+        for conversation in some:
+            conversation.told = False
+        for conversation in dirty + some:
             stream = port.connections.get(conversation)
             if stream is not None:
                 stream.flush()
+        if told:
+            self.schedule()
 
     # The end.
 

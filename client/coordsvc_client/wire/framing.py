@@ -15,8 +15,10 @@ HEADER_BYTES: Final = 4
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 """A larger length closes the connection: nobody allocates what a stranger asks for."""
 
-pack: Final[Callable[[object], bytes]] = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+_packer: Final = msgpack.Packer(use_bin_type=True, autoreset=True)
+pack: Final[Callable[[object], bytes]] = _packer.pack
 """Encode one value. Shared: the packer keeps no state between calls."""
+_array_head: Final[Callable[[int], bytes]] = _packer.pack_array_header
 
 
 class FrameError(Exception):
@@ -26,6 +28,12 @@ class FrameError(Exception):
 def encode_frame(value: object) -> bytes:
     """Return `value` as one frame."""
     body: bytes = pack(value)
+    return len(body).to_bytes(4, "big") + body
+
+
+def frame_of_packed(values: list[bytes]) -> bytes:
+    """Return one frame with an array of values that are packed already."""
+    body = _array_head(len(values)) + b"".join(values)
     return len(body).to_bytes(4, "big") + body
 
 

@@ -6,6 +6,7 @@ their consistency allows; what is to be sent gathers in an outbox that leaves as
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.values import Value
+from coordsvc.protocols.native.events import EventEncoder
 from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
 from coordsvc.protocols.native.reads import (
     Attach,
@@ -32,7 +34,14 @@ from coordsvc.state.queries import Pages
 from coordsvc.state.results import Applied
 from coordsvc.watch.table import matches, without_data
 from coordsvc_client.wire import codes, ops
-from coordsvc_client.wire.framing import FrameError, FrameSplitter, decode, encode_frame
+from coordsvc_client.wire.framing import (
+    FrameError,
+    FrameSplitter,
+    decode,
+    encode_frame,
+    frame_of_packed,
+    pack,
+)
 
 _GREETING: Final = 0  # waits for HELLO
 _ATTACHING: Final = 1  # HELLO is being carried out; requests behind it wait
@@ -48,7 +57,7 @@ class Hall:
     pages: Pages
     """Listings that are being read page by page."""
     dirty: list[NativeConversation]
-    """Conversations with something to send; the runtime empties it every turn."""
+    """Conversations with an answer to send; the runtime empties it every turn."""
     address_of: Callable[[NodeId], str]
     """Where clients reach a member; the empty string if that is not known."""
     cluster: str
@@ -56,6 +65,9 @@ class Hall:
     session_timeout_ms_max: Millis
     status: Callable[[], Value] = lambda: None
     """What STATUS answers."""
+    told: deque[NativeConversation] = field(default_factory=deque)
+    """Conversations that only have events to send; the runtime takes some of them every turn."""
+    events: EventEncoder = field(default_factory=EventEncoder)
     requests: list[int] = field(default_factory=lambda: [0] * 128)
     """How many were taken, by operation: a list, because it is on the path of every request."""
     failures: dict[int, int] = field(default_factory=dict)
@@ -70,8 +82,9 @@ class NativeConversation:
     """One connection. A `replica.ports.Client`."""
 
     __slots__ = (
-        "_address", "_congested", "_hall", "_hello", "_outbox", "_prefix", "_reading", "_replica",
-        "_splitter", "_stage", "_unsent_bytes", "_waiting", "_waiting_bytes", "pending", "session",
+        "_address", "_congested", "_dirty", "_hall", "_hello", "_outbox", "_packed", "_prefix",
+        "_reading", "_replica", "_splitter", "_stage", "_unsent_bytes", "_waiting",
+        "_waiting_bytes", "pending", "session", "told",
     )  # fmt: skip
 
     def __init__(self, hall: Hall, address: str) -> None:
@@ -82,7 +95,11 @@ class NativeConversation:
         self._splitter = FrameSplitter()
         self._hello: Hello | None = None
         self._prefix = b""
-        self._outbox: list[list[Value]] = []
+        self._outbox: list[list[Value] | bytes] = []
+        self._packed = False  # some of the outbox is packed already
+        self._dirty = False  # this stands in the hall's list of those
+        self.told = False
+        """Whether this stands in the hall's queue of those."""
         self._unsent_bytes = 0  # of the data in the outbox, roughly
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -314,13 +331,19 @@ class NativeConversation:
 
     def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change."""
+        if self._stage == _CLOSED:
+            return
         if self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
             self._cut_watches()
             return
-        self._unsent_bytes += len(event.data or b"")
-        self._send(
-            [ops.EVENT, watch_id, event.kind, event.path, event.revision, event.stat, event.data]
-        )
+        hall = self._hall
+        message = hall.events.encode(watch_id, event)
+        self._unsent_bytes += len(message)
+        self._outbox.append(message)
+        self._packed = True
+        if not (self.told or self._dirty):
+            self.told = True
+            hall.told.append(self)
 
     def watch_lost(self, watch_id: int, code: int, revision: Index) -> None:
         """Tell that a watch has ended."""
@@ -390,7 +413,8 @@ class NativeConversation:
     def _send(self, message: list[Value]) -> None:
         if self._stage == _CLOSED:
             return
-        if not self._outbox:
+        if not self._dirty:
+            self._dirty = True
             self._hall.dirty.append(self)
         self._outbox.append(message)
 
@@ -399,7 +423,20 @@ class NativeConversation:
         messages = self._outbox
         self._outbox = []
         self._unsent_bytes = 0
+        self._dirty = False
+        if self._packed:
+            return self._packed_to_send(messages)
+        if not messages:
+            return b""
         frame = encode_frame(messages)
         if len(frame) <= limits.FRAME_BYTES_MAX:
             return frame
         return b"".join(encode_frame([message]) for message in messages)
+
+    def _packed_to_send(self, messages: list[list[Value] | bytes]) -> bytes:
+        self._packed = False
+        packed = [each if type(each) is bytes else pack(each) for each in messages]
+        frame = frame_of_packed(packed)
+        if len(frame) <= limits.FRAME_BYTES_MAX:
+            return frame
+        return b"".join(frame_of_packed([each]) for each in packed)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 
 import pytest
 
@@ -43,6 +44,7 @@ class EchoTalk:
 class FakeHall:
     def __init__(self):
         self.dirty = []
+        self.told = deque()
 
 
 class FakeDriver:

@@ -71,6 +71,8 @@ class Guest:
     def hear(self):
         self.house.turn()
         self.house.hall.dirty.clear()
+        self.house.hall.told.clear()
+        self.talk.told = False
         data, messages = self.talk.data_to_send(), []
         while data:
             size = int.from_bytes(data[:4], "big")
