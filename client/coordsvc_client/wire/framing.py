@@ -76,6 +76,11 @@ class FrameSplitter:
         self.frame_bytes_max: int = frame_bytes_max
         self._kept = b""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no unfinished frame is kept."""
+        return not self._kept
+
     def split(self, data: bytes) -> list[bytes]:
         """Take the next bytes; return the bodies of the frames that are now complete.
 

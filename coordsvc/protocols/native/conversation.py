@@ -435,6 +435,10 @@ class NativeConversation:
 
     def _packed_to_send(self, messages: list[list[Value] | bytes]) -> bytes:
         self._packed = False
+        if len(messages) == 1:
+            (message,) = messages
+            assert type(message) is bytes
+            return self._hall.events.frame(message)
         packed = [each if type(each) is bytes else pack(each) for each in messages]
         frame = frame_of_packed(packed)
         if len(frame) <= limits.FRAME_BYTES_MAX:

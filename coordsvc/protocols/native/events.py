@@ -6,7 +6,7 @@ from typing import Final
 
 from coordsvc.state.events import Event
 from coordsvc_client.wire import ops
-from coordsvc_client.wire.framing import pack
+from coordsvc_client.wire.framing import frame_of_packed, pack
 
 NUMBERS_MAX: Final = 1_000
 """Of watches whose message about one event is remembered."""
@@ -20,11 +20,12 @@ class EventEncoder:
     as the watchers of one change may want either.
     """
 
-    __slots__ = ("_events", "_packed")
+    __slots__ = ("_events", "_frame", "_framed", "_packed")
 
     def __init__(self) -> None:
         self._events: list[Event | None] = [None, None]
         self._packed: list[dict[int, bytes]] = [{}, {}]
+        self._framed = self._frame = b""
 
     def encode(self, watch_id: int, event: Event) -> bytes:
         """Return the message that tells a watch of an event."""
@@ -44,3 +45,9 @@ class EventEncoder:
             if len(known) < NUMBERS_MAX:
                 known[watch_id] = message
         return message
+
+    def frame(self, message: bytes) -> bytes:
+        """Return the frame with just this message, which is likely that of the call before."""
+        if message is not self._framed:
+            self._framed, self._frame = message, frame_of_packed([message])
+        return self._frame

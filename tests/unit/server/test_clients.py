@@ -167,3 +167,35 @@ async def test_a_socket_without_a_conversation_has_nothing_to_do(port):
     socket.connection_lost(None)
     socket.close()
     assert EchoTalk.made == []
+
+
+async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch):
+    monkeypatch.setattr(module, "TOLD_PER_TURN", 2)
+    dialled = [await dial(port) for _ in range(5)]
+    while len(EchoTalk.made) < len(dialled):
+        await asyncio.sleep(0)
+    for talk in EchoTalk.made:
+        talk.out, talk.told = b"event", True
+    port.hall.told.extend(EchoTalk.made)
+    sent = []
+    for _ in range(3):
+        port.flush()
+        sent.append([talk.out == b"" for talk in EchoTalk.made].count(True))
+    assert sent == [2, 4, 5]
+    assert not any(talk.told for talk in EchoTalk.made)
+    for reader, writer in dialled:
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(5) == b"event"
+        writer.close()
+
+
+async def test_nothing_to_send_is_not_sent(port):
+    reader, writer = await dial(port)
+    while not EchoTalk.made:
+        await asyncio.sleep(0)
+    before = port.driver.counters.bytes_out
+    port.hall.dirty.append(EchoTalk.made[0])
+    port.flush()
+    assert port.driver.counters.bytes_out == before
+    writer.close()
+    assert await reader.read() == b""

@@ -13,6 +13,7 @@ from coordsvc_client.wire.framing import (
     FrameSplitter,
     decode,
     encode_frame,
+    frame_of_packed,
     pack,
 )
 
@@ -46,6 +47,20 @@ def test_byte_for_byte_nothing_comes_before_the_frame_is_whole(value):
     for at in range(len(frame) - 1):
         assert splitter.split(frame[at : at + 1]) == []
     assert splitter.split(frame[-1:]) == [frame[HEADER_BYTES:]]
+
+
+@given(VALUES)
+def test_what_was_packed_one_by_one_is_the_same_frame(value):
+    assert frame_of_packed([pack(item) for item in value]) == encode_frame(value)
+
+
+def test_an_unfinished_frame_is_kept():
+    splitter, frame = FrameSplitter(), encode_frame([1])
+    assert splitter.is_empty
+    splitter.split(frame + frame[:3])
+    assert not splitter.is_empty
+    splitter.split(frame[3:])
+    assert splitter.is_empty
 
 
 def test_a_frame_has_its_length_in_front():
