@@ -58,6 +58,17 @@ class Follower:
             delay = core.chance.randrange(0, LINK_LOST_DELAY_MS_MAX + 1)
             core.election_deadline = min(core.election_deadline, core.now + delay)
 
+    def link_made(self) -> None:
+        """Have an election soon where nobody leads: after a start, or when a partition heals.
+
+        A leader that lives makes itself known over its new link before that.
+        """
+        core = self._core
+        if core.leader is None:
+            pause = core.settings.heartbeat_ms
+            soon = core.now + core.chance.randrange(pause // 2, 2 * pause)
+            core.election_deadline = min(core.election_deadline, soon)
+
     # Votes.
 
     def answer_vote(self, sender: NodeId, request: VoteRequest) -> None:

@@ -11,7 +11,7 @@ Invariant: base <= durable <= handed <= last, and terms never fall along the log
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -108,6 +108,17 @@ class RaftLog:
         fit = bisect_right(self._ends, self._end(first - 1) + limits.APPEND_BYTES_MAX, start)
         count = min(max(fit - start, 1), limits.APPEND_ENTRIES_MAX)
         return min(first + count - 1, self.last_index)
+
+    def base_to_keep(self, through: Index, *, entries: int, size: int) -> Index:
+        """Return the base with which the latest entries up to `through` are kept.
+
+        They are at most `entries` in number and `size` bytes of data. Not before the base.
+        """
+        base = self.base_index
+        spare = self._end(through) - size
+        if self._end(base) < spare:
+            base += bisect_left(self._ends, spare) + 1
+        return max(base, through - entries)
 
     def _end(self, index: Index) -> int:
         at = index - self.base_index - 1

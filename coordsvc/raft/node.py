@@ -325,8 +325,28 @@ class RaftNode:
 
     def link_made(self, peer: NodeId, now: Millis) -> None:
         """Note that a connection to `peer` is open."""
-        self._core.now = now
-        self._leader.link_made(peer)
+        core = self._core
+        core.now = now
+        if core.role is Role.LEADER:
+            self._leader.link_made(peer)
+        else:
+            self._follower.link_made()
+
+    def trim(self, through: Index, *, entries: int, size: int) -> None:
+        """Forget entries that nobody here needs: a restart reads them from disk.
+
+        They are applied up to `through`, durable, and, if this node leads, everybody has them.
+        So many of the latest are kept, for a follower that loses its memory or its leader. Who
+        needs earlier ones gets a snapshot, and if the newest does not reach `first_index`, the
+        owner has to take one first.
+        """
+        core = self._core
+        through = min(through, core.log.durable)
+        if core.role is Role.LEADER:
+            through = min([through, *(p.match for p in self._leader.followers.values())])
+        if through > core.log.base_index:
+            core.log.compact(core.log.base_to_keep(through, entries=entries, size=size))
+            core.members.compact(core.log.base_index)
 
     # Time and results.
 

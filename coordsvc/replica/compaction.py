@@ -33,6 +33,11 @@ class Compaction:
         self.failures = 0
         """How many could not be written."""
 
+    @property
+    def entries_kept(self) -> int:
+        """How many entries stay behind, for followers a little late."""
+        return self._settings.entries_kept
+
     def ask(self) -> None:
         """Have a snapshot started, if there is anything that the latest one does not hold."""
         self._asked = True

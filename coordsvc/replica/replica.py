@@ -262,7 +262,7 @@ class Replica:
 
     def snapshot_taken(self, meta: SnapshotMeta) -> None:
         """The snapshot asked for is durable: the log before it may go."""
-        self.snapshots.taken(meta, self._effects)
+        self.snapshots.taken(meta, self.now, self._effects)
 
     def snapshot_piece(
         self, read: ReadSnapshot, meta: SnapshotMeta, *, total: int, data: bytes, now: Millis
@@ -457,6 +457,7 @@ class Replica:
         self._housekeeping_at = now + HOUSEKEEPING_MS
         self.health.tick(now, self._effects)
         self.members.tick(now, self._time_ms, self._effects)
+        self.snapshots.trim(self.applied)
         if self.leading:
             self._leader_known_at = now
             self._due.propose(self.machine, now, self._time_ms)

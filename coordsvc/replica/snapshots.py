@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coordsvc.base import limits
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.raft.node import RaftNode
@@ -15,11 +16,13 @@ from coordsvc.state.machine import StateMachine
 class SnapshotTraffic:
     """One replica's snapshots, its own and others'. What is to be done goes into `effects`."""
 
-    __slots__ = ("_raft", "_sender", "compaction", "held", "receiver")
+    __slots__ = ("_raft", "_sender", "_waiting", "compaction", "held", "receiver")
 
     def __init__(self, raft: RaftNode, compaction: Compaction) -> None:
         self._raft = raft
         self._sender = Sender()
+        self._waiting: dict[NodeId, None] = {}
+        """Followers that need a newer snapshot than there is."""
         self.compaction = compaction
         self.receiver = Receiver()
         self.held = False
@@ -34,19 +37,32 @@ class SnapshotTraffic:
         meta = self._raft.snapshot_meta(machine.revision)
         effects.take_snapshot = TakeSnapshot(meta, machine.capture())
 
-    def taken(self, meta: SnapshotMeta, effects: Effects) -> None:
+    def taken(self, meta: SnapshotMeta, now: Millis, effects: Effects) -> None:
         """The snapshot is durable: forget the log behind it, but for followers a little late."""
         through = self.compaction.taken(meta.index)
         if meta.index > self._raft.snapshot.index:  # else a newer one was installed meanwhile
-            through = max(through, self._raft.first_index - 1)
             self._raft.compact(meta, through)
             effects.drop_log_before = max(effects.drop_log_before, through + 1)
+        waiting, self._waiting = self._waiting, {}
+        for peer in waiting:
+            self.send_to(peer, now, effects)
+
+    def trim(self, applied: Index) -> None:
+        """Forget entries in memory that are applied here and known everywhere."""
+        kept = self.compaction.entries_kept
+        self._raft.trim(applied, entries=kept, size=limits.LOG_BYTES_KEPT_BEHIND)
 
     # Sending.
 
     def send_to(self, peer: NodeId, now: Millis, effects: Effects) -> None:
-        """A follower needs a snapshot; begin, unless one is on its way."""
-        if self._sender.start(peer, now) and not self.held:
+        """A follower needs a snapshot; begin, unless one is on its way.
+
+        If the newest ends before the entries in memory begin, another is taken first.
+        """
+        if self._raft.snapshot.index < self._raft.first_index - 1:
+            self._waiting[peer] = None
+            self.compaction.ask()
+        elif self._sender.start(peer, now) and not self.held:
             effects.read_snapshot.append(ReadSnapshot(peer, 0, 0))
 
     def piece(
@@ -75,17 +91,24 @@ class SnapshotTraffic:
 
     def stop_sending(self, peer: NodeId, now: Millis) -> None:
         """Give a transfer up; Raft asks again if it is still needed."""
+        self._waiting.pop(peer, None)
         index = self._sender.stop(peer)
         if index is not None:
             self._raft.snapshot_sent(peer, index, ok=False, now=now)
 
     def stop_stalled(self, now: Millis) -> None:
-        """Give up transfers whose follower has been silent for too long."""
+        """Give up transfers whose follower has been silent for too long.
+
+        A snapshot that others wait for is asked for again, should it have failed.
+        """
+        if self._waiting:
+            self.compaction.ask()
         for peer in self._sender.stalled(now):
             self.stop_sending(peer, now)
 
     def follow(self) -> None:
         """Another replica leads: sending is its business."""
+        self._waiting.clear()
         for peer in self._sender.active():
             self._sender.stop(peer)
 

@@ -148,6 +148,27 @@ def test_compaction_forgets_entries_but_not_the_term_and_stamp_of_the_last() -> 
         log.compact(4)
 
 
+@given(
+    st.lists(st.integers(0, 9), max_size=12),
+    st.integers(0, 3),
+    st.data(),
+    st.integers(0, 12),
+    st.integers(0, 40),
+)
+def test_what_is_kept_is_as_much_as_the_bounds_allow(sizes, compacted, data, entries, size) -> None:
+    log = RaftLog(5, 1, 0, [entry(1, bytes(each)) for each in sizes])
+    log.compact(min(5 + compacted, log.last_index))
+    through = data.draw(st.integers(log.base_index, log.last_index))
+    base = log.base_to_keep(through, entries=entries, size=size)
+
+    def fits(start: int) -> bool:
+        return through - start <= entries and log.bytes_between(start, through) <= size
+
+    assert log.base_index <= base <= through
+    assert fits(base)
+    assert base == log.base_index or not fits(base - 1)
+
+
 def test_compaction_may_overtake_a_write_under_way() -> None:
     log = log_of()
     log.append([entry(1), entry(1)])

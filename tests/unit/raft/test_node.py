@@ -5,7 +5,7 @@ import pytest
 from coordsvc.raft.core import NEVER
 from coordsvc.raft.messages import AppendReply, AppendRequest, Heartbeat, Membership, SnapshotMeta
 from coordsvc.raft.node import RaftSettings, Refusal, Role
-from tests.scripts.raft_single import LATE, ack, lead, node_of, sync
+from tests.scripts.raft_single import LATE, ack, entry, lead, node_of, sync
 
 
 def test_a_fresh_node_follows_nobody_and_has_nothing_to_do() -> None:
@@ -111,3 +111,72 @@ def test_without_a_membership_it_waits_to_be_added() -> None:
 def test_a_heartbeat_must_be_more_frequent_than_an_election() -> None:
     with pytest.raises(AssertionError):
         node_of(settings=RaftSettings(heartbeat_ms=100, election_ms=100))
+
+
+ALL = 10**9
+
+
+def test_a_leader_keeps_what_a_follower_has_not_got() -> None:
+    node = node_of(1, 1, 1, 1, term=1)
+    lead(node)
+    ack(node, "n2")
+    node.trim(5, entries=0, size=ALL)
+    assert node.first_index == 1, "n3 has said nothing"
+    ack(node, "n3", index=3)
+    node.trim(5, entries=1, size=ALL)
+    assert (node.first_index, node.snapshot.index) == (3, 0)
+    node.trim(5, entries=0, size=ALL)
+    assert (node.first_index, node.term_at(3)) == (4, 1)
+    node.trim(2, entries=0, size=ALL)
+    assert node.first_index == 4
+
+
+def test_a_follower_keeps_what_is_asked_for_and_what_is_not_on_disk() -> None:
+    node = node_of(1, 1, 1, term=1)
+    node.step("n2", AppendRequest(1, 3, 1, 3, [entry(1)] * 2), LATE)
+    node.trim(3, entries=2, size=ALL)
+    assert node.first_index == 2
+    node.step("n2", AppendRequest(1, 5, 1, 5, []), LATE)
+    node.trim(5, entries=0, size=ALL)
+    assert node.first_index == 4, "4 and 5 are not durable"
+    node.ready()
+    node.persisted(5, 1, LATE)
+    node.trim(5, entries=9, size=1)
+    assert node.first_index == 5, "one byte of data may stay"
+
+
+def test_who_needs_what_was_forgotten_is_to_be_sent_a_snapshot() -> None:
+    node = node_of(1, 1, 1, term=1)
+    lead(node)
+    ack(node, "n2", "n3")
+    node.ready()
+    node.trim(4, entries=0, size=ALL)
+    node.link_lost("n3", LATE)
+    node.link_made("n3", LATE)
+    node.ready()
+    node.step("n3", AppendReply(2, False, 4, 0, 0), LATE)
+    assert node.ready().snapshot_to == ["n3"]
+    assert node.snapshot.index < node.first_index - 1
+    meta = node.snapshot_meta(4)
+    node.compact(meta, 0)
+    node.snapshot_sent("n3", 4, True, LATE)
+    node.propose([b"a"], 0, LATE)
+    assert [(to, m.base_index) for to, m in node.ready().send_now if to == "n3"] == [("n3", 4)]
+
+
+def test_a_link_made_where_nobody_leads_brings_an_election_soon() -> None:
+    node = node_of()
+    before = node.deadline()
+    node.link_made("n2", 10)
+    soon = node.deadline()
+    assert 10 + 50 <= soon < 10 + 200 < before
+    node.link_made("n3", 190)
+    assert node.deadline() == soon
+
+
+def test_a_link_made_changes_nothing_where_somebody_leads() -> None:
+    node = node_of()
+    node.step("n2", Heartbeat(1, 0, 0), 10)
+    before = node.deadline()
+    node.link_made("n3", 20)
+    assert node.deadline() == before

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coordsvc.base import limits
 from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.compaction import Compaction, CompactionSettings
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk
@@ -21,7 +22,11 @@ class FakeRaft:
         self.snapshot = SnapshotMeta(0, 0, MEMBERS)
         self.calls = []
 
+    def trim(self, through, *, entries, size):
+        self.calls.append(("trim", through, entries, size))
+
     def compact(self, meta, through):
+        self.snapshot = meta
         self.calls.append(("compact", meta.index, through))
 
     def snapshot_sent(self, peer, index, ok, now):
@@ -46,14 +51,14 @@ def effects():
 def test_a_durable_snapshot_lets_the_log_go_but_for_what_late_followers_need(
     traffic, raft, effects
 ):
-    traffic.taken(META, effects)
+    traffic.taken(META, 0, effects)
     assert raft.calls == [("compact", 50, 30)]
     assert effects.drop_log_before == 31
 
 
 def test_one_that_a_newer_installed_one_overtook_drops_nothing(traffic, raft, effects):
     raft.snapshot = SnapshotMeta(60, 1, MEMBERS)
-    traffic.taken(META, effects)
+    traffic.taken(META, 0, effects)
     assert raft.calls == []
     assert effects.drop_log_before == 0
 
@@ -70,6 +75,39 @@ def test_a_whole_transfer(traffic, raft, effects):
     assert raft.calls == [("sent", "b", 50, True)]
     traffic.on_ack("b", SnapshotAck(50, 6), 2, effects)
     assert len(raft.calls) == 1
+
+
+def test_where_the_newest_snapshot_ends_before_the_entries_begin_another_is_taken_first(
+    traffic, raft, effects
+):
+    raft.first_index = 40
+    traffic.send_to("b", 0, effects)
+    assert effects.read_snapshot == []
+    assert traffic.compaction.is_due(5, 0)
+    traffic.compaction.started()
+    traffic.compaction.failed(0)
+    assert not traffic.compaction.is_due(5, 10_000)
+    traffic.stop_stalled(10_000)
+    assert traffic.compaction.is_due(5, 10_000), "who waits must not be forgotten"
+    traffic.taken(META, 10_000, effects)
+    assert effects.read_snapshot == [ReadSnapshot("b", 0, 0)]
+
+
+@pytest.mark.parametrize("end", ["leader", "link"])
+def test_who_is_gone_is_not_waited_for(traffic, raft, effects, end):
+    raft.first_index = 40
+    traffic.send_to("b", 0, effects)
+    if end == "leader":
+        traffic.follow()
+    else:
+        traffic.stop_sending("b", 0)
+    traffic.taken(META, 0, effects)
+    assert effects.read_snapshot == []
+
+
+def test_entries_that_all_have_leave_the_memory(traffic, raft):
+    traffic.trim(77)
+    assert raft.calls == [("trim", 77, 20, limits.LOG_BYTES_KEPT_BEHIND)]
 
 
 def test_a_transfer_is_given_up_and_told(traffic, raft, effects):
