@@ -70,6 +70,7 @@ LOG_ENTRIES_KEPT_BEHIND: Final = 10_000  # on disk after a snapshot, and in memo
 LOG_BYTES_KEPT_BEHIND: Final = 16 * MIB  # in memory, of the data of entries that all have
 SNAPSHOT_EVERY_BYTES: Final = 64 * MIB  # of log since the last one
 SNAPSHOT_EVERY_ENTRIES: Final = 100_000
+SNAPSHOT_QUIET_ENTRIES: Final = 5_000  # when little happens: a start applies so many in 40 ms
 DISK_RESERVE_BYTES: Final = 64 * MIB  # with less room left, nothing that grows is taken
 
 assert DATA_BYTES_MAX + PATH_BYTES_MAX < FRAME_BYTES_MAX

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis
 from coordsvc.base.record import record
@@ -9,24 +11,41 @@ from coordsvc.base.record import record
 
 @record
 class CompactionSettings:
-    """A snapshot is due after so many entries or bytes of log, whichever comes first."""
+    """A snapshot is due after so many entries or bytes of log, whichever comes first.
+
+    In quiet it is due earlier, so that the next start has little to apply: after
+    `quiet_entries`, and no fewer than a `1 / QUIET_SHARE` of the nodes it would hold.
+    """
 
     entries: int = limits.SNAPSHOT_EVERY_ENTRIES
     bytes: int = limits.SNAPSHOT_EVERY_BYTES
     entries_kept: int = limits.LOG_ENTRIES_KEPT_BEHIND
     retry_ms: Millis = 10_000
+    quiet_entries: int = limits.SNAPSHOT_QUIET_ENTRIES
+
+
+QUIET_SHARE: Final = 8
+QUIET_MS: Final = 1_000
+QUIET_ENTRIES_MAX: Final = 100
+"""It is quiet when no more than this is applied in QUIET_MS."""
 
 
 class Compaction:
     """Counts what has been logged since the last snapshot."""
 
-    __slots__ = ("_asked", "_bytes", "_not_before", "_settings", "failures", "last", "running")
+    __slots__ = (
+        "_asked", "_bytes", "_is_quiet", "_look_at", "_not_before", "_seen", "_settings",
+        "failures", "last", "running",
+    )  # fmt: skip
 
     def __init__(self, settings: CompactionSettings, last: Index) -> None:
         self._settings = settings
         self._asked = False
         self._bytes = 0
         self._not_before: Millis = 0
+        self._look_at: Millis = 0
+        self._seen = last  # what was applied at the last look
+        self._is_quiet = False
         self.last = last
         """Index of the latest snapshot."""
         self.running = False
@@ -46,14 +65,19 @@ class Compaction:
         """Take note of bytes appended to the log."""
         self._bytes += size
 
-    def is_due(self, applied: Index, now: Millis) -> bool:
-        """Tell whether a snapshot of the state at `applied` should be started."""
+    def is_due(self, applied: Index, now: Millis, nodes: int) -> bool:
+        """Tell whether a snapshot of the state at `applied`, with so many nodes, should start."""
+        if now >= self._look_at:
+            self._is_quiet = applied - self._seen <= QUIET_ENTRIES_MAX and self._look_at > 0
+            self._seen, self._look_at = applied, now + QUIET_MS
         if self.running or now < self._not_before or applied <= self.last:
             return False
+        new = applied - self.last
         return (
             self._asked
-            or applied - self.last >= self._settings.entries
+            or new >= self._settings.entries
             or self._bytes >= self._settings.bytes
+            or (self._is_quiet and new >= max(self._settings.quiet_entries, nodes // QUIET_SHARE))
         )
 
     def started(self) -> None:

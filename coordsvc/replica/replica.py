@@ -323,7 +323,7 @@ class Replica:
         """
         if not self.health.differs:
             self._apply(now)
-            if self.snapshots.compaction.is_due(self.applied, now):
+            if self.snapshots.compaction.is_due(self.applied, now, len(self.machine.tree)):
                 self.snapshots.take(self.machine, self._effects)
                 return True
         return self.raft.leader is not None and bool(self.desk.outgoing or self.reads.unasked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordsvc.base import limits
-from coordsvc.base.ids import Millis, NodeId
+from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica.compaction import Compaction

@@ -35,6 +35,9 @@ from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
 
 COMMIT_NEWS_MS: Final = 2
+GC_THRESHOLDS: Final = (10_000, 1, 1_000_000)
+"""What is new is looked at twice, some milliseconds each; what has survived that, never: a look at
+the nodes of a large tree would stop everything for a third of a second."""
 HAND_OVER_S: Final = 2.0  # a stopping leader waits at most so long for its successor
 
 
@@ -62,7 +65,11 @@ class Server:
         self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
         voters = () if settings.join else (member.name for member in settings.members)
         bootstrap = Membership(tuple(sorted(voters)))
-        recovered = recover(self.wal, self.vault, bootstrap)
+        gc.disable()  # nothing of what is loaded is garbage
+        try:
+            recovered = recover(self.wal, self.vault, bootstrap)
+        finally:
+            gc.enable()
         log.info(
             "recovered",
             revision=recovered.machine.revision,
@@ -126,7 +133,7 @@ class Server:
         self.room.start()
         # What was loaded lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(*GC_THRESHOLDS)
         self.log.info(
             "serving",
             clients=str(settings.client_address),

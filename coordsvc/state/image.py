@@ -184,11 +184,12 @@ class _Loader:
         return self._put_together(rows.as_int(revision), rows.as_int(time_ms), rows.as_int(digest))
 
     def _take_rows(self, arrays: Iterator[list[object]]) -> None:
+        nodes = self._nodes
         for count, array in enumerate(arrays):
-            tag, row = array[0], array[1:]
+            tag, *row = array
             if tag == _NODE:
                 path, node = rows.node_from(row)
-                self._nodes[path] = node
+                nodes[path] = node
             elif tag == _END:
                 if row != [count]:
                     raise ValueError(f"{count} rows, but the end counts {row}")

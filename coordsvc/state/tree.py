@@ -242,9 +242,14 @@ class Tree:
 
         """
         self.nodes = rows
+        above, parent = "", rows[paths.ROOT]
         for path in rows:
             if path != paths.ROOT:
-                self._link(path)
+                if (name := paths.parent_of(path)) != above:  # siblings often follow each other
+                    above, parent = name, rows[name]
+                if parent.children is None:
+                    parent.children = {}
+                parent.children[path] = None
 
     def add(self, turn: Turn, path: str, node: Znode) -> None:
         """Put a node where none was, as if it had always been there: its parent's numbers stay."""

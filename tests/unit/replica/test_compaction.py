@@ -2,7 +2,7 @@
 
 import pytest
 
-from coordsvc.replica.compaction import Compaction, CompactionSettings
+from coordsvc.replica.compaction import QUIET_SHARE, Compaction, CompactionSettings
 
 
 @pytest.fixture
@@ -11,25 +11,25 @@ def compaction():
 
 
 def test_it_is_due_after_so_many_entries(compaction):
-    assert not compaction.is_due(599, 0)
-    assert compaction.is_due(600, 0)
+    assert not compaction.is_due(599, 0, 1)
+    assert compaction.is_due(600, 0, 1)
 
 
 def test_it_is_due_after_so_many_bytes_if_anything_is_new(compaction):
     compaction.logged(999)
-    assert not compaction.is_due(501, 0)
+    assert not compaction.is_due(501, 0, 1)
     compaction.logged(1)
-    assert compaction.is_due(501, 0)
-    assert not compaction.is_due(500, 0)
+    assert compaction.is_due(501, 0, 1)
+    assert not compaction.is_due(500, 0, 1)
 
 
 def test_one_is_written_at_a_time(compaction):
     compaction.logged(5_000)
     compaction.started()
-    assert not compaction.is_due(600, 0)
+    assert not compaction.is_due(600, 0, 1)
     assert compaction.taken(600) == 590, "some entries are kept for followers a little late"
     assert compaction.last == 600
-    assert not compaction.is_due(601, 0)
+    assert not compaction.is_due(601, 0, 1)
 
 
 def test_a_late_one_does_not_move_back(compaction):
@@ -41,19 +41,19 @@ def test_a_late_one_does_not_move_back(compaction):
 
 def test_it_can_be_asked_for(compaction):
     compaction.ask()
-    assert not compaction.is_due(500, 0)
-    assert compaction.is_due(501, 0)
+    assert not compaction.is_due(500, 0, 1)
+    assert compaction.is_due(501, 0, 1)
     compaction.started()
     compaction.taken(501)
-    assert not compaction.is_due(502, 0)
+    assert not compaction.is_due(502, 0, 1)
 
 
 def test_a_failure_is_tried_again_later(compaction):
     compaction.started()
     compaction.failed(1_000)
     assert compaction.failures == 1
-    assert not compaction.is_due(600, 1_049)
-    assert compaction.is_due(600, 1_050)
+    assert not compaction.is_due(600, 1_049, 1)
+    assert compaction.is_due(600, 1_050, 1)
 
 
 def test_a_snapshot_of_another_replica_does_not_end_our_own():
@@ -61,6 +61,20 @@ def test_a_snapshot_of_another_replica_does_not_end_our_own():
     compaction.started()
     compaction.installed(40)
     assert compaction.last == 40
-    assert not compaction.is_due(100, 0), "two captures at once would be too many"
+    assert not compaction.is_due(100, 0, 1), "two captures at once would be too many"
     compaction.taken(16)
-    assert compaction.is_due(100, 0)
+    assert compaction.is_due(100, 0, 1)
+
+
+def test_in_quiet_it_is_due_earlier():
+    compaction = Compaction(CompactionSettings(quiet_entries=200), 0)
+    assert not compaction.is_due(300, 0, 1), "nothing is known yet"
+    assert not compaction.is_due(500, 1_000, 1), "200 in a second are not quiet"
+    assert not compaction.is_due(500, 1_999, 1)
+    assert not compaction.is_due(500, 2_000, 500 * QUIET_SHARE + QUIET_SHARE)
+    assert compaction.is_due(501, 2_001, 500 * QUIET_SHARE)
+    compaction.started()
+    compaction.taken(501)
+    assert not compaction.is_due(700, 2_002, 1)
+    assert not compaction.is_due(700 + 1, 3_001, 1), "it was not quiet"
+    assert compaction.is_due(701, 4_001, 1)

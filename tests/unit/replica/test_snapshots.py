@@ -83,12 +83,12 @@ def test_where_the_newest_snapshot_ends_before_the_entries_begin_another_is_take
     raft.first_index = 40
     traffic.send_to("b", 0, effects)
     assert effects.read_snapshot == []
-    assert traffic.compaction.is_due(5, 0)
+    assert traffic.compaction.is_due(5, 0, 1)
     traffic.compaction.started()
     traffic.compaction.failed(0)
-    assert not traffic.compaction.is_due(5, 10_000)
+    assert not traffic.compaction.is_due(5, 10_000, 1)
     traffic.stop_stalled(10_000)
-    assert traffic.compaction.is_due(5, 10_000), "who waits must not be forgotten"
+    assert traffic.compaction.is_due(5, 10_000, 1), "who waits must not be forgotten"
     traffic.taken(META, 10_000, effects)
     assert effects.read_snapshot == [ReadSnapshot("b", 0, 0)]
 
