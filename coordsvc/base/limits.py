@@ -47,6 +47,7 @@ CURSOR_NAMES_MAX: Final = 2_000_000  # over all of them: some 16 MiB of referenc
 
 # Watches.
 WATCHES_PER_CONNECTION_MAX: Final = 10_000
+PATH_WATCHES_PER_CONNECTION_MAX: Final = 500_000  # ZooKeeper's have no bound, and are small
 HISTORY_EVENTS_MAX: Final = 10_000  # kept for watchers that come back
 HISTORY_BYTES_MAX: Final = 16 * MIB  # of the data those events carry
 OUTBOX_BYTES_MAX: Final = 8 * MIB  # unsent bytes of one connection before its watches are cut

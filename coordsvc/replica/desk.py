@@ -9,13 +9,15 @@ writes take effect in order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Serial, SessionId
 from coordsvc.base.vocabulary import codes
 from coordsvc.replica.ports import Client
 from coordsvc.state.results import Applied
+
+TOUCH_MS: Final = 250  # how often a follower tells the leader whom it heard from, at the latest
 
 Answer: TypeAlias = Callable[[Applied], None]
 

@@ -7,10 +7,13 @@ What is read is the conversation's business. Reads that arrive in one turn share
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.replica.ports import Client
+
+ASK_AGAIN_MS: Final = 1_000  # a confirmation not answered for so long is asked for again
+READ_PATIENCE_MS: Final = 5_000  # a read waits so long for this replica to catch up
 
 Waiting: TypeAlias = tuple[Client, int, object]
 """Who asked, the serial, and what the conversation will be given to serve."""

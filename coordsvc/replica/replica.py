@@ -23,7 +23,7 @@ from coordsvc.replica.cluster_time import ClusterTime
 from coordsvc.replica.codec import EntryEncoder, internal_command
 from coordsvc.replica.compaction import Compaction
 from coordsvc.replica.confirming import Confirmations, Confirmed
-from coordsvc.replica.desk import Answer, Desk
+from coordsvc.replica.desk import TOUCH_MS, Answer, Desk
 from coordsvc.replica.due import DueWork
 from coordsvc.replica.effects import Effects, LogReset, ReadSnapshot, StoreChunk
 from coordsvc.replica.gate import Greeting
@@ -34,19 +34,16 @@ from coordsvc.replica.members import Members, MembersAnswer
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
 from coordsvc.replica.proposing import Proposals
-from coordsvc.replica.reads import ReadQueue
+from coordsvc.replica.reads import ASK_AGAIN_MS, READ_PATIENCE_MS, ReadQueue
 from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.replica.telling import Telling
 from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
-from coordsvc.watch.table import WatchTable
+from coordsvc.watch.paths import Watches
 
 APPLIED_PER_TURN_MAX: Final = 4_096  # so that a long catch-up never holds the loop for long
-TOUCH_MS: Final = 250  # how often a follower tells the leader whom it heard from, at the latest
 HOUSEKEEPING_MS: Final = 50
-ASK_AGAIN_MS: Final = 1_000  # a confirmation not answered for so long is asked for again
-READ_PATIENCE_MS: Final = 5_000  # a read waits so long for this replica to catch up
 
 
 class Replica:
@@ -67,7 +64,7 @@ class Replica:
         self.raft = RaftNode(node, settings.raft, recovered.raft, chance=chance, log=log, now=now)
         self.machine = recovered.machine
         self.desk = Desk()
-        self.watches: WatchTable[Client] = WatchTable()
+        self.watches: Watches[Client] = Watches()
         self.liveness = Liveness()
         self._telling = Telling(self, self.desk, self.watches, self.liveness)
         self.reads = ReadQueue(chance.randrange(0, 1 << 48))
@@ -128,9 +125,12 @@ class Replica:
         self, client: Client, password: bytes, timeout_ms: Millis, name: str, address: str
     ) -> None:
         """Open a session for `client`; it is welcomed when that is applied here."""
+        self.enter(client, ops.OPEN_SESSION, password, timeout_ms, name, address)
+
+    def enter(self, client: Client, op: int, *arguments: Value) -> None:
+        """Have `client` open or take over a session as `op` says; it is welcomed or rejected."""
         tag = self._chance.randrange(1, 1 << 62)
-        command = internal_command(ops.OPEN_SESSION, tag, password, timeout_ms, name, address)
-        self.desk.open(client, tag, command)
+        self.desk.open(client, tag, internal_command(op, tag, *arguments))
 
     def attach(self, client: Client, session: SessionId, password: bytes) -> None:
         """Attach `client` to a session it has; call when a linearizable read is confirmed."""

@@ -10,7 +10,7 @@ from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.ports import Client
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
-from coordsvc.watch.table import WatchTable
+from coordsvc.watch.paths import Watches
 
 
 class Member(Protocol):
@@ -26,20 +26,21 @@ class Member(Protocol):
 class Telling:
     """Tells the clients of one replica of each entry that was applied."""
 
-    __slots__ = ("_desk", "_listeners", "_liveness", "_member", "_watches")
+    __slots__ = ("_desk", "_listeners", "_liveness", "_member", "_path_listeners", "_watches")
 
     def __init__(
-        self, member: Member, desk: Desk, watches: WatchTable[Client], liveness: Liveness
+        self, member: Member, desk: Desk, watches: Watches[Client], liveness: Liveness
     ) -> None:
         self._member = member
         self._desk = desk
         self._watches = watches
         self._listeners = watches.listeners
+        self._path_listeners = watches.paths.listeners
         self._liveness = liveness
 
     def tell(self, applied: Applied, now: Millis) -> None:
         """Tell everyone concerned, in the order that clients rely on: events, then answers."""
-        if applied.events and self._listeners:
+        if applied.events and (self._listeners or self._path_listeners):
             for client, watch_id, event in self._watches.match(applied.events):
                 client.notify(watch_id, event)
         for change in applied.lock_changes:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, TypeAlias, cast
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Millis
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
+from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
+from coordsvc.server.languages import WORD, WORD_BYTES, ZOOKEEPER, language_of
 
 CONNECTIONS_MAX: Final = 20_000
 LOOK_S: Final = 2.0
@@ -18,14 +22,22 @@ TOLD_PER_TURN: Final = 64
 PATIENCE_MS: Final = 10_000
 """How long a connection may take to greet, and to take what is left when it is closed."""
 
+Conversation: TypeAlias = NativeConversation | ZooKeeperConversation
+
 
 class ClientPort:
-    """The port clients connect to."""
+    """The port clients connect to, whatever language they speak."""
 
-    def __init__(self, hall: Hall, driver: Driver) -> None:
+    def __init__(self, hall: Hall, zookeeper: ZooKeeperHall, driver: Driver) -> None:
         self.hall = hall
+        self.zookeeper = zookeeper
         self.driver = driver
-        self.connections: dict[NativeConversation, ClientSocket] = {}
+        self.words: Callable[[str], bytes | None] = lambda _word: None
+        """Return what an operator's word of four letters is answered; None: it is no such word."""
+        self.connections: dict[Hashable, ClientSocket] = {}
+        """By conversation."""
+        self.sockets: dict[ClientSocket, None] = {}
+        """All of them, also those whose language is not told yet."""
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -53,6 +65,10 @@ class ClientPort:
         if dirty:
             self.hall.dirty = []
             self._flush(dirty)
+        others = self.zookeeper.dirty
+        if others:
+            self.zookeeper.dirty = []
+            self._flush(others)
         told = self.hall.told
         if told:
             some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
@@ -62,7 +78,7 @@ class ClientPort:
             if told:
                 self.driver.schedule()
 
-    def _flush(self, conversations: list[NativeConversation]) -> None:
+    def _flush(self, conversations: Iterable[Hashable]) -> None:
         for conversation in conversations:
             socket = self.connections.get(conversation)
             if socket is not None:
@@ -70,9 +86,9 @@ class ClientPort:
 
     def _look_after(self) -> None:
         """End connections that neither greet nor let go, so that idle ones cannot fill the port."""
-        before = monotonic_ms() - PATIENCE_MS
-        for socket in list(self.connections.values()):
-            socket.end_if_idle(before)
+        now = monotonic_ms()
+        for socket in list(self.sockets):
+            socket.end_if_idle(now)
         self._timer = self._loop.call_later(LOOK_S, self._look_after)
 
     async def close(self) -> None:
@@ -84,55 +100,98 @@ class ClientPort:
         self.flush()
         while self.hall.told:
             self.flush()
-        for socket in list(self.connections.values()):
+        for socket in list(self.sockets):
             socket.close()
 
 
 class ClientSocket(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_conversation", "_counters", "_driver", "_port", "_since", "_transport")
+    __slots__ = (
+        "_address", "_conversation", "_counters", "_driver", "_first", "_port", "_resting",
+        "_since", "_transport",
+    )  # fmt: skip
 
     def __init__(self, port: ClientPort) -> None:
         self._port = port
         self._driver = port.driver
         self._counters: Counters = port.driver.counters
         self._transport: asyncio.Transport | None = None
-        self._conversation: NativeConversation | None = None
+        self._conversation: Conversation | None = None
+        self._address = ""
+        self._first = b""  # what came before the language was told
+        self._resting = False
+        """Whether nothing is read because the conversation has enough to do."""
         self._since = monotonic_ms()
         """When it was opened, or its conversation was found to be over."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin a conversation."""
+        """Wait for the first bytes."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is not one
         port = self._port
         self._counters.client_connections_total += 1
-        if len(port.connections) >= CONNECTIONS_MAX:
+        if len(port.sockets) >= CONNECTIONS_MAX:
             transport.abort()
             return
         transport.set_write_buffer_limits(high=limits.OUTBOX_BYTES_MAX)
         peer = transport.get_extra_info("peername")
-        address = f"{peer[0]}:{peer[1]}" if peer else ""
-        self._conversation = NativeConversation(port.hall, address)
-        port.connections[self._conversation] = self
+        self._address = f"{peer[0]}:{peer[1]}" if peer else ""
+        port.sockets[self] = None
         self._counters.client_connections += 1
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the conversation; answers leave at the end of the turn."""
         self._counters.bytes_in += len(data)
-        if self._conversation is not None:
-            try:
-                self._conversation.receive_data(data, monotonic_ms())
-            except AssertionError as error:  # the replica itself is in doubt, not the client
-                self._driver.fail(error)
-            self._driver.schedule()
+        conversation = self._conversation
+        if conversation is None:
+            self._first += data
+            data = self._first
+            conversation = self._begin(data)
+            if conversation is None:
+                return
+            self._first = b""
+        try:
+            conversation.receive_data(data, monotonic_ms())
+        except AssertionError as error:  # the replica itself is in doubt, not the client
+            self._driver.fail(error)
+        if conversation.clogged:
+            self._rest(conversation)
+        self._driver.schedule()
+
+    def _begin(self, first: bytes) -> Conversation | None:
+        """Return a conversation in the language of the first bytes, once they tell it."""
+        port, transport = self._port, self._transport
+        language = language_of(first)
+        if language is None or transport is None or self not in port.sockets:
+            return None
+        if language == WORD:
+            text = port.words(first[:WORD_BYTES].decode())
+            if text is not None:
+                self._counters.bytes_out += len(text)
+                transport.write(text)
+                transport.close()
+                return None
+        if language == ZOOKEEPER:
+            conversation: Conversation = ZooKeeperConversation(port.zookeeper, self._address)
+        else:
+            conversation = NativeConversation(port.hall, self._address)
+        self._conversation = conversation
+        port.connections[conversation] = self
+        return conversation
+
+    def _rest(self, conversation: Conversation) -> None:
+        """Read nothing more until the conversation has room again."""
+        if self._transport is not None and not self._resting and not conversation.closed:
+            self._resting = True
+            self._transport.pause_reading()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """End the conversation."""
+        if self._port.sockets.pop(self, self) is None:
+            self._counters.client_connections -= 1
         conversation = self._conversation
         if conversation is not None:
             self._port.connections.pop(conversation, None)
-            self._counters.client_connections -= 1
             self._conversation = None
             conversation.lost()
             self._driver.schedule()
@@ -141,13 +200,15 @@ class ClientSocket(asyncio.Protocol):
         """The client does not read what it is sent: take nothing more from it."""
         if self._conversation is not None and self._transport is not None:
             self._conversation.congested(True)
-            self._transport.pause_reading()
+            if not self._resting:
+                self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client reads again."""
         if self._conversation is not None and self._transport is not None:
             self._conversation.congested(False)
-            self._transport.resume_reading()
+            if not self._resting:
+                self._transport.resume_reading()
 
     def flush(self) -> None:
         """Send what has gathered."""
@@ -161,13 +222,18 @@ class ClientSocket(asyncio.Protocol):
         if conversation.closed:
             self._since = monotonic_ms()
             transport.close()
+        elif self._resting and not conversation.clogged:
+            self._resting = False
+            transport.resume_reading()
 
-    def end_if_idle(self, before: Millis) -> None:
-        """Cut the connection if it has not greeted, or not let go, since `before`."""
+    def end_if_idle(self, now: Millis) -> None:
+        """Cut the connection if its client has been silent for longer than it may be."""
         conversation, transport = self._conversation, self._transport
-        if conversation is None or transport is None or self._since > before:
+        if transport is None:
             return
-        if conversation.closed or conversation.waits_for_greeting:
+        waits = conversation is None or conversation.closed or conversation.waits_for_greeting
+        patient = self._since > now - PATIENCE_MS
+        if (waits and not patient) or (conversation is not None and conversation.is_silent(now)):
             transport.abort()
 
     def close(self) -> None:

@@ -241,6 +241,18 @@ SESSION_TIMEOUT_MS: Final = Option(
     "10000",
     "Session timeout of a client that asks for none.",
 )
+ZOOKEEPER_TIMEOUT_MIN_MS: Final = Option(
+    "zookeeper-timeout-min-ms",
+    _millis(limits.SESSION_TIMEOUT_MS_MIN, limits.SESSION_TIMEOUT_MS_MAX),
+    "4000",
+    "Shortest session timeout a ZooKeeper client is given.",
+)
+ZOOKEEPER_TIMEOUT_MAX_MS: Final = Option(
+    "zookeeper-timeout-max-ms",
+    _millis(limits.SESSION_TIMEOUT_MS_MIN, limits.SESSION_TIMEOUT_MS_MAX),
+    "40000",
+    "Longest session timeout a ZooKeeper client is given.",
+)
 SNAPSHOT_EVERY_ENTRIES: Final = Option(
     "snapshot-every-entries",
     _number(100, 10**9),
@@ -312,6 +324,8 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     SESSION_TIMEOUT_MIN_MS,
     SESSION_TIMEOUT_MAX_MS,
     SESSION_TIMEOUT_MS,
+    ZOOKEEPER_TIMEOUT_MIN_MS,
+    ZOOKEEPER_TIMEOUT_MAX_MS,
     SNAPSHOT_EVERY_ENTRIES,
     SNAPSHOT_EVERY_BYTES,
     LOG_ENTRIES_KEPT,

@@ -14,6 +14,8 @@ from coordsvc.base.ports import Logger
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
+from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
+from coordsvc.protocols.zookeeper.records import PASSWORD_BYTES
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
@@ -108,7 +110,8 @@ class Server:
             settings.session_timeout_min_ms,
             settings.session_timeout_max_ms,
         )
-        self.clients = ClientPort(self.hall, self.driver)
+        self.zookeeper = _zookeeper_hall(settings, self.replica)
+        self.clients = ClientPort(self.hall, self.zookeeper, self.driver)
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
 
     async def start(self) -> None:
@@ -188,6 +191,16 @@ async def listening(start: Coroutine[None, None, None], address: Address, option
             f"cannot listen on {address}: {error.strerror or error}. Stop what uses that port, or "
             f"choose another with --{option}"
         ) from error
+
+
+def _zookeeper_hall(settings: Settings, replica: Replica) -> ZooKeeperHall:
+    return ZooKeeperHall(
+        replica,
+        [],
+        lambda: secrets.token_bytes(PASSWORD_BYTES),
+        settings.zookeeper_timeout_min_ms,
+        settings.zookeeper_timeout_max_ms,
+    )
 
 
 def _replica_settings(settings: Settings, folder_number: int) -> ReplicaSettings:

@@ -185,4 +185,4 @@ def _order_of(watch: Watch[L]) -> int:
 
 def without_data(event: Event) -> Event:
     """Return the event as a watch without data gets it."""
-    return Event(event.kind, event.path, event.revision, event.stat, None)
+    return Event(event.kind, event.path, event.revision, event.stat, None, event.acl)

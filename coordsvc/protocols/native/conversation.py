@@ -120,6 +120,15 @@ class NativeConversation:
         """Whether the client has yet to say who it is."""
         return self._stage == _GREETING
 
+    @property
+    def clogged(self) -> bool:
+        """Never: what cannot be taken is refused."""
+        return False
+
+    def is_silent(self, _now: Millis) -> bool:
+        """Never: the leader tells of a session that was not heard from."""
+        return False
+
     def receive_data(self, data: bytes, now: Millis) -> None:
         """Take what came from the client."""
         if self._stage == _CLOSED:

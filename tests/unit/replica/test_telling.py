@@ -10,7 +10,7 @@ from coordsvc.replica.telling import Telling
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
-from coordsvc.watch.table import WatchTable
+from coordsvc.watch.paths import Watches
 
 STAT = (0,) * 13
 
@@ -43,7 +43,7 @@ def desk():
 
 @pytest.fixture
 def watches():
-    return WatchTable()
+    return Watches()
 
 
 @pytest.fixture

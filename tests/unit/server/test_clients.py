@@ -19,7 +19,7 @@ class EchoTalk:
     def __init__(self, hall, address):
         self.hall, self.address = hall, address
         self.out, self.closed, self.gone, self.stuck = b"", False, False, []
-        self.waits_for_greeting = True
+        self.waits_for_greeting, self.clogged, self.silent = True, False, False
         self.made.append(self)
 
     def receive_data(self, data, now):
@@ -39,6 +39,13 @@ class EchoTalk:
 
     def congested(self, is_so):
         self.stuck.append(is_so)
+
+    def is_silent(self, now):
+        return self.silent
+
+
+class ZooKeeperTalk(EchoTalk):
+    pass
 
 
 class FakeHall:
@@ -62,8 +69,9 @@ class FakeDriver:
 @pytest.fixture
 async def port(monkeypatch):
     monkeypatch.setattr(module, "NativeConversation", EchoTalk)
+    monkeypatch.setattr(module, "ZooKeeperConversation", ZooKeeperTalk)
     EchoTalk.made.clear()
-    port = ClientPort(FakeHall(), FakeDriver())
+    port = ClientPort(FakeHall(), FakeHall(), FakeDriver())
     await port.listen("127.0.0.1", 0)
     yield port
     await port.close()
@@ -73,6 +81,15 @@ async def port(monkeypatch):
 async def dial(port):
     place = port._server.sockets[0].getsockname()
     return await asyncio.open_connection(*place)
+
+
+async def begin(port):
+    """Dial, and say something that is answered."""
+    reader, writer = await dial(port)
+    writer.write(b"X")
+    async with asyncio.timeout(5):
+        await reader.readexactly(1)
+    return reader, writer
 
 
 async def test_bytes_go_to_the_conversation_and_its_answer_back(port):
@@ -93,15 +110,15 @@ async def test_bytes_go_to_the_conversation_and_its_answer_back(port):
 
 async def test_a_conversation_that_is_over_has_its_last_word_and_is_closed(port):
     reader, writer = await dial(port)
-    writer.write(b"bye")
+    writer.write(b"goodbye")
     async with asyncio.timeout(5):
-        assert await reader.read() == b"bye"
+        assert await reader.read() == b"goodbye"
     writer.close()
 
 
 async def test_one_write_for_a_turn(port):
     reader, writer = await dial(port)
-    writer.write(b"x")
+    writer.write(b"X")
     async with asyncio.timeout(5):
         await reader.readexactly(1)
     (talk,) = EchoTalk.made
@@ -124,13 +141,13 @@ async def test_who_does_not_greet_is_cut_off(port, monkeypatch):
     port._look_after()
     reader, writer = await dial(port)
     silent, other = await dial(port)
-    writer.write(b"x")
+    writer.write(b"X")
     with contextlib.suppress(ConnectionResetError):
         async with asyncio.timeout(5):
             assert await silent.read() == b""
     writer.write(b"y")
     async with asyncio.timeout(5):
-        assert await reader.readexactly(2) == b"xy"
+        assert await reader.readexactly(2) == b"Xy"
     writer.close()
     other.close()
 
@@ -147,7 +164,7 @@ async def test_a_broken_invariant_stops_the_server(port):
 async def test_connections_are_bounded(port, monkeypatch):
     monkeypatch.setattr(module, "CONNECTIONS_MAX", 1)
     _, first = await dial(port)
-    first.write(b"x")
+    first.write(b"X")
     await asyncio.sleep(0.01)
     reader, second = await dial(port)
     with contextlib.suppress(ConnectionResetError):
@@ -160,7 +177,7 @@ async def test_connections_are_bounded(port, monkeypatch):
 
 async def test_a_socket_without_a_conversation_has_nothing_to_do(port):
     socket = ClientSocket(port)
-    socket.data_received(b"x")
+    socket.data_received(b"X")
     socket.flush()
     socket.pause_writing()
     socket.resume_writing()
@@ -171,9 +188,7 @@ async def test_a_socket_without_a_conversation_has_nothing_to_do(port):
 
 async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch):
     monkeypatch.setattr(module, "TOLD_PER_TURN", 2)
-    dialled = [await dial(port) for _ in range(5)]
-    while len(EchoTalk.made) < len(dialled):
-        await asyncio.sleep(0)
+    dialled = [await begin(port) for _ in range(5)]
     for talk in EchoTalk.made:
         talk.out, talk.told = b"event", True
     port.hall.told.extend(EchoTalk.made)
@@ -190,12 +205,82 @@ async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch):
 
 
 async def test_nothing_to_send_is_not_sent(port):
-    reader, writer = await dial(port)
-    while not EchoTalk.made:
-        await asyncio.sleep(0)
+    reader, writer = await begin(port)
     before = port.driver.counters.bytes_out
     port.hall.dirty.append(EchoTalk.made[0])
     port.flush()
     assert port.driver.counters.bytes_out == before
     writer.close()
     assert await reader.read() == b""
+
+
+async def test_the_first_bytes_choose_the_language(port):
+    greeting = b"\0\0\0\x2d" + bytes(45)
+    reader, writer = await dial(port)
+    for byte in greeting[:5]:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.005)
+    writer.write(greeting[5:])
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(len(greeting)) == greeting
+    assert type(EchoTalk.made[0]) is ZooKeeperTalk
+    writer.close()
+
+
+async def test_an_operators_word_is_answered_and_that_is_all(port):
+    port.words = lambda word: b"imok" if word == "ruok" else None
+    reader, writer = await dial(port)
+    writer.write(b"ru")
+    await asyncio.sleep(0.01)
+    writer.write(b"ok")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b"imok"
+    assert EchoTalk.made == []
+    writer.close()
+
+
+async def test_who_does_not_even_begin_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(module, "PATIENCE_MS", 20)
+    port._look_after()
+    reader, writer = await dial(port)
+    writer.write(b"\0")
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_silent_client_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    port._look_after()
+    reader, writer = await dial(port)
+    writer.write(b"X")
+    async with asyncio.timeout(5):
+        await reader.readexactly(1)
+        EchoTalk.made[0].silent = True
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    writer.close()
+
+
+async def test_nothing_is_read_while_the_conversation_has_enough_to_do(port):
+    reader, writer = await dial(port)
+    writer.write(b"X")
+    async with asyncio.timeout(5):
+        await reader.readexactly(1)
+    (talk,) = EchoTalk.made
+    talk.clogged = True
+    writer.write(b"one")
+    async with asyncio.timeout(5):
+        await reader.readexactly(3)
+    writer.write(b"two")
+    await asyncio.sleep(0.02)
+    assert port.driver.counters.bytes_in == 4
+    talk.clogged = False
+    talk.out = b"!"
+    port.hall.dirty.append(talk)
+    port.flush()
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(4) == b"!two"
+    writer.close()

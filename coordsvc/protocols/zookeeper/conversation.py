@@ -1,0 +1,454 @@
+"""The server's side of one ZooKeeper connection, without I/O.
+
+Replies leave in the order of the requests. Writes go on to the replica at once and wait in line
+for their outcome; what comes behind them waits too, and is answered when its turn has come. With
+nothing in line a read is answered on the spot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from coordsvc.base import limits
+from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.protocols.zookeeper import numbers
+from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
+from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
+from coordsvc.protocols.zookeeper.identity import authenticate
+from coordsvc.protocols.zookeeper.jute import (
+    HEADER,
+    FrameLengthError,
+    FrameSplitter,
+    JuteError,
+    Reader,
+    pack_frame,
+    pack_string,
+)
+from coordsvc.protocols.zookeeper.records import (
+    ConnectRequest,
+    ConnectResponse,
+    pack_connect_response,
+    read_connect_request,
+)
+from coordsvc.protocols.zookeeper.watching import may_hear, path_told
+from coordsvc.protocols.zookeeper.writes import (
+    WRITES,
+    RefusedError,
+    Write,
+    body_of,
+    command_of,
+    grows,
+    multi_of,
+    step_of,
+)
+from coordsvc.replica.codec import command_prefix
+from coordsvc.state.acl import Who, who_at
+from coordsvc.state.events import Event, LockChange
+from coordsvc.state.results import Applied
+
+_CONNECTING: Final = 0  # waits for the first frame
+_ATTACHING: Final = 1  # it is being carried out; requests behind it wait
+_OPEN: Final = 2
+_CLOSED: Final = 3
+
+_AHEAD_BYTES_MAX: Final = 8 * limits.MIB
+"""Of writes in line of one connection; what comes behind is not looked at before."""
+
+
+class _Sync:
+    """A sync in line: it may be answered when it is confirmed and its turn has come."""
+
+    __slots__ = ("confirmed", "path", "xid")
+
+    def __init__(self, xid: int, path: str | None) -> None:
+        self.xid = xid
+        self.path = path
+        self.confirmed = False
+
+
+class ZooKeeperConversation:
+    """One connection. A `replica.ports.Client`."""
+
+    __slots__ = (
+        "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
+        "_hall", "_heard_at", "_held", "_held_bytes", "_line", "_outbox", "_prefix", "_replica",
+        "_serial", "_splitter", "_stage", "_sync", "_timeout_ms", "_unsent_bytes", "pending",
+        "session", "who",
+    )  # fmt: skip
+
+    def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
+        """Begin with a client at `address` that its connection shows to be `known_as` (TLS)."""
+        self._hall = hall
+        self._replica = hall.replica
+        self._address = address
+        self._stage = _CONNECTING
+        self._splitter = FrameSplitter()
+        self._greeting: ConnectRequest | None = None
+        self._answers = Answers(hall, self)
+        self._prefix = b""
+        self._serial: Serial = 0
+        self._timeout_ms: Millis = 0
+        self._heard_at: Millis = 0
+        self._line: deque[Write | _Sync | bytes | tuple[int, int]] = deque()
+        """Writes and syncs under way, and behind them frames to answer and failures to tell."""
+        self._ahead_bytes = 0
+        self._sync: _Sync | None = None
+        self._held: deque[bytes] = deque()  # frames that nobody has looked at yet
+        self._held_bytes = 0
+        self._outbox: list[bytes] = []
+        self._unsent_bytes = 0
+        self._dirty = False
+        self._congested = False
+        self._bare = not known_as
+        self.who: Who = (*who_at(address), *known_as)
+        """Who the client has shown to be."""
+        self.session: SessionId = 0
+        self.pending: dict[Serial, bytes] = {}
+
+    # ------------------------------------------------------------------ what the runtime asks
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is to be closed once everything is sent."""
+        return self._stage == _CLOSED
+
+    @property
+    def waits_for_greeting(self) -> bool:
+        """Whether the client has yet to say which session it wants."""
+        return self._stage == _CONNECTING
+
+    @property
+    def clogged(self) -> bool:
+        """Whether so much waits here that no more should be read for now."""
+        return self._held_bytes > limits.FRAME_BYTES_MAX
+
+    def is_silent(self, now: Millis) -> bool:
+        """Tell whether the client has been silent for longer than its session's timeout."""
+        return self._stage == _OPEN and now - self._heard_at > self._timeout_ms
+
+    def data_to_send(self) -> bytes:
+        """Return what has gathered since the last call."""
+        outbox = self._outbox
+        self._outbox = []
+        self._unsent_bytes = 0
+        self._dirty = False
+        return b"".join(outbox)
+
+    def congested(self, is_so: bool) -> None:
+        """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
+        self._congested = is_so
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._stage = _CLOSED
+        self._replica.disconnect(self)
+
+    def _send(self, data: bytes) -> None:
+        self._outbox.append(data)
+        self._unsent_bytes += len(data)
+        if not self._dirty:
+            self._dirty = True
+            self._hall.dirty.append(self)
+
+    def _close(self) -> None:
+        if self._stage != _CLOSED:
+            self._stage = _CLOSED
+            self._line.clear()
+            self._held.clear()
+            self._held_bytes = 0
+            self._replica.disconnect(self)
+            self._send(b"")  # so that the runtime looks at it
+
+    # ------------------------------------------------------------------ from the client
+
+    def receive_data(self, data: bytes, now: Millis) -> None:
+        """Take what came from the client."""
+        if self._stage == _CLOSED:
+            return
+        try:
+            frames = self._splitter.split(data)
+        except FrameLengthError:
+            self._close()
+            return
+        self._heard_at = now
+        if self._stage == _OPEN:
+            self._replica.touch(self.session, now)
+            for frame in frames:
+                self._take(frame)
+            return
+        for frame in frames:
+            if self._stage == _CONNECTING:
+                self._connect(frame, now)
+            else:
+                self._hold(frame)
+        if self._held_bytes > limits.FRAME_BYTES_MAX:
+            self._close()
+
+    def _hold(self, frame: bytes) -> None:
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+
+    def _connect(self, frame: bytes, now: Millis) -> None:
+        replica, hall = self._replica, self._hall
+        try:
+            greeting = read_connect_request(Reader(frame))
+        except JuteError:
+            self._close()
+            return
+        if replica.stopping or replica.health.differs or greeting.last_zxid_seen > replica.applied:
+            self._close()  # a client must not travel back in time: it goes to another server
+            return
+        self._greeting = greeting
+        self._stage = _ATTACHING
+        self._timeout_ms = min(
+            max(greeting.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
+        )
+        replica.connect(self)
+        if greeting.session:
+            replica.read(self, 0, greeting, consistency=ops.LINEARIZABLE, min_revision=0, now=now)
+        else:
+            replica.enter(
+                self,
+                ops.OPEN_ZOOKEEPER,
+                hall.new_password(),
+                self._timeout_ms,
+                "zookeeper",
+                self._address,
+            )
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more can be taken into line."""
+        return (
+            self._sync is not None
+            or self._ahead_bytes > _AHEAD_BYTES_MAX
+            or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
+        )
+
+    def _take(self, frame: bytes) -> None:
+        """Look at a frame, or leave it until what is in line has been answered."""
+        if self._stage == _OPEN and (self._held or self._is_full or not self._look_at(frame)):
+            self._hold(frame)
+
+    def _take_held(self) -> None:
+        held = self._held
+        while held and not self._is_full:
+            frame = held.popleft()
+            self._held_bytes -= len(frame)
+            if not self._look_at(frame):
+                held.appendleft(frame)
+                self._held_bytes += len(frame)
+                return
+
+    def _look_at(self, frame: bytes) -> bool:
+        """Take a request up; False if the line must be empty before."""
+        if len(frame) < HEADER.size:
+            self._close()
+            return True
+        xid, op = HEADER.unpack_from(frame)
+        line = self._line
+        if op in WRITES:
+            self._write(xid, op, frame)
+        elif op in ANSWERED:
+            if line:
+                line.append(frame)
+            else:
+                self._send(self._answers.answer(xid, op, frame, self.who, self.session))
+        elif op == numbers.SYNC:
+            self._begin_sync(xid, frame)
+        elif line:
+            return False
+        elif op == numbers.AUTH:
+            self._authenticate(xid, frame)
+        else:
+            self._fail(xid, numbers.UNIMPLEMENTED)
+            self._close()
+        self._hall.count(op)
+        return True
+
+    # ------------------------------------------------------------------ writes
+
+    def _write(self, xid: int, op: int, frame: bytes) -> None:
+        try:
+            reader = Reader(frame, 8)
+            kinds: list[int] = []
+            if op == numbers.MULTI:
+                step, kinds = multi_of(reader, self.who)
+            elif op == numbers.CLOSE_SESSION:
+                step = [ops.CLOSE]
+            else:
+                step = step_of(op, reader, self.who)
+        except JuteError:
+            self._fail_in_line(xid, numbers.MARSHALLING_ERROR)
+            return
+        except RefusedError as refused:
+            self._fail_in_line(xid, error_of(refused.code))
+            return
+        replica = self._replica
+        if replica.health.room.refusal and grows(op, kinds):
+            self._fail_in_line(xid, numbers.SYSTEM_ERROR)
+            return
+        self._serial += 1
+        bare = self._bare or op == numbers.CLOSE_SESSION
+        command = command_of(self._prefix, self._serial, step, self.who, bare=bare)
+        self._line.append(Write(xid, op, len(command), kinds))
+        self._ahead_bytes += len(command)
+        replica.submit(self, self._serial, command)
+
+    def _fail_in_line(self, xid: int, error: int) -> None:
+        if self._line:
+            self._line.append((xid, error))
+        else:
+            self._fail(xid, error)
+
+    def decided(self, applied: Applied) -> None:
+        """Answer the write at the head of the line, and what waits behind it."""
+        code = applied.code
+        if code in {codes.SUPERSEDED, codes.SESSION_EXPIRED, codes.TOO_MANY}:
+            self._close()  # the session goes on elsewhere, or is over
+            return
+        write = self._line.popleft()
+        assert type(write) is Write, "writes are decided in the order sent"
+        self._ahead_bytes -= write.size
+        if code:
+            self._send(failure(write.xid, applied.revision, error_of(code)))
+        else:
+            self._send(reply(write.xid, applied.revision, body_of(write, applied.value)))
+        if write.op == numbers.CLOSE_SESSION:
+            self._close()
+        elif self._line or self._held:
+            self._advance()
+
+    def _advance(self) -> None:
+        """Answer what is at the head of the line and need not wait; then look at what is held."""
+        line = self._line
+        while line:
+            head = line[0]
+            if type(head) is Write or (type(head) is _Sync and not head.confirmed):
+                return
+            line.popleft()
+            if type(head) is bytes:
+                xid, op = HEADER.unpack_from(head)
+                self._send(self._answers.answer(xid, op, head, self.who, self.session))
+            elif type(head) is tuple:
+                self._fail(*head)
+            else:
+                assert type(head) is _Sync
+                self._sync = None
+                zxid = self._replica.machine.revision
+                self._send(reply(head.xid, zxid, pack_string(head.path)))
+        if self._held:
+            self._take_held()
+
+    def _fail(self, xid: int, error: int) -> None:
+        self._send(failure(xid, self._replica.machine.revision, error))
+
+    def _begin_sync(self, xid: int, frame: bytes) -> None:
+        """Have the replica confirm that it is up to date. What comes behind is held until then."""
+        try:
+            path = Reader(frame, 8).read_string()
+        except JuteError:
+            self._fail_in_line(xid, numbers.MARSHALLING_ERROR)
+            return
+        self._sync = sync = _Sync(xid, path)
+        self._line.append(sync)
+        replica = self._replica
+        replica.read(self, 0, sync, consistency=ops.LINEARIZABLE, min_revision=0, now=replica.now)
+
+    def _authenticate(self, xid: int, frame: bytes) -> None:
+        reader = Reader(frame, 8)
+        try:
+            reader.read_int()
+            scheme, credentials = reader.read_string(), reader.read_buffer()
+        except JuteError:
+            self._fail(xid, numbers.MARSHALLING_ERROR)
+            return
+        who = authenticate(self.who, scheme, credentials, self._hall.super_digest)
+        if who is None:
+            self._send(failure(numbers.XID_AUTH, 0, numbers.AUTH_FAILED))
+            self._close()
+            return
+        self._bare = self._bare and who == self.who
+        self.who = who
+        self._send(failure(numbers.XID_AUTH, 0, numbers.OK))
+
+    # ------------------------------------------------------------------ from the replica
+
+    def welcomed(self, session: SessionId, password: bytes, timeout_ms: Millis) -> None:
+        """Answer the first frame, and take up what came behind it."""
+        greeting = self._greeting
+        if self._stage != _ATTACHING or greeting is None:
+            return
+        self._stage = _OPEN
+        self.session = session
+        self._prefix = command_prefix(session)
+        self._serial = self._replica.machine.sessions.by_id[session].replies.last_serial
+        self._timeout_ms = timeout_ms
+        read_only = None if greeting.read_only is None else False
+        response = ConnectResponse(timeout_ms, session, password, read_only)
+        self._send(pack_frame(pack_connect_response(response)))
+        self._take_held()
+
+    def rejected(self, code: int, text: str) -> None:
+        """Close; a client whose session is no more is told so if it asks for it."""
+        if self._stage == _ATTACHING and code in {codes.SESSION_EXPIRED, codes.BAD_PASSWORD}:
+            assert self._greeting is not None
+            read_only = None if self._greeting.read_only is None else False
+            gone = ConnectResponse(0, 0, bytes(16), read_only)
+            self._send(pack_frame(pack_connect_response(gone)))
+        self._close()
+
+    def refused(self, serial: Serial, code: int, text: str) -> None:
+        """Close: a write was not carried out, so what comes behind it must not be either."""
+        self._close()
+
+    def read_refused(self, serial: Serial, code: int, text: str) -> None:
+        """Close: this server cannot say that it is up to date; another one may."""
+        self._close()
+
+    def serve(self, read: object) -> None:
+        """Go on with what has been confirmed: a sync, or the wish for a session."""
+        if self._stage == _CLOSED:
+            return
+        if isinstance(read, _Sync):
+            read.confirmed = True
+            if self._line and self._line[0] is read:
+                self._advance()
+        elif isinstance(read, ConnectRequest):
+            self._resume(read)
+
+    def _resume(self, greeting: ConnectRequest) -> None:
+        """Take a session over, now that the state is known to be the latest."""
+        known = self._replica.machine.sessions.by_id.get(greeting.session)
+        if known is None or known.password != greeting.password:
+            self.rejected(codes.SESSION_EXPIRED, "no such session, or not its password")
+        else:
+            self._replica.enter(
+                self,
+                ops.ATTACH_SESSION,
+                known.id,
+                known.password,
+                self._timeout_ms,
+                self._address,
+            )
+
+    def notify(self, watch_id: int, event: Event) -> None:
+        """Pass on a change; `watch_id` is what the watch is told."""
+        if self._stage != _OPEN or not may_hear(self._replica.machine, watch_id, event, self.who):
+            return
+        if self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
+            self._close()  # it does not read; when it comes back it asks for what it missed
+        else:
+            self._send(event_frame(watch_id, path_told(watch_id, event)))
+
+    def watch_lost(self, watch_id: int, code: int, revision: Index) -> None:
+        """Close: the client sets its watches again elsewhere, and hears what it missed."""
+        self._close()
+
+    def lock_changed(self, change: LockChange, revision: Index) -> None:
+        """Native claims mean nothing to this client."""
+
+    def leader_changed(self, leader: NodeId | None, term: Term) -> None:
+        """Who leads means nothing to this client."""

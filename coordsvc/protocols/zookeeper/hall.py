@@ -1,0 +1,64 @@
+"""What all ZooKeeper conversations of one server share, and the codes of the two worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from coordsvc.base.ids import Millis
+from coordsvc.base.vocabulary import codes
+from coordsvc.protocols.zookeeper import numbers
+from coordsvc.replica.replica import Replica
+
+
+class Talk(Hashable, Protocol):
+    """A conversation as the runtime sees it."""
+
+    def data_to_send(self) -> bytes:
+        """Return what has gathered since the last call."""
+
+
+@dataclass(slots=True)
+class ZooKeeperHall:
+    """Settings and parts that every conversation needs."""
+
+    replica: Replica
+    dirty: list[Talk]
+    """Conversations with something to send; the runtime empties it every turn."""
+    new_password: Callable[[], bytes]
+    """Return 16 bytes that nobody can guess."""
+    session_timeout_ms_min: Millis = 4_000
+    session_timeout_ms_max: Millis = 40_000
+    super_digest: str = ""
+    """`user:base64` of whom no ACL stops; empty: nobody."""
+    config: Callable[[], bytes] = lambda: b""
+    """Return the text of /zookeeper/config."""
+    requests: dict[int, int] = field(default_factory=dict)
+    """How many were taken, by opcode."""
+
+    def count(self, op: int) -> None:
+        """Count a request."""
+        self.requests[op] = self.requests.get(op, 0) + 1
+
+
+ERROR_OF: Final = {
+    codes.OK: numbers.OK,
+    codes.NO_NODE: numbers.NO_NODE,
+    codes.NODE_EXISTS: numbers.NODE_EXISTS,
+    codes.BAD_VERSION: numbers.BAD_VERSION,
+    codes.NOT_EMPTY: numbers.NOT_EMPTY,
+    codes.LOCKED: numbers.NOT_EMPTY,
+    codes.NO_CHILDREN_FOR_EPHEMERALS: numbers.NO_CHILDREN_FOR_EPHEMERALS,
+    codes.BAD_PATH: numbers.BAD_ARGUMENTS,
+    codes.BAD_ARGUMENTS: numbers.BAD_ARGUMENTS,
+    codes.DENIED: numbers.NO_AUTH,
+    codes.INVALID_ACL: numbers.INVALID_ACL,
+    codes.ROLLED_BACK: numbers.RUNTIME_INCONSISTENCY,
+}
+"""ZooKeeper's error for each code of the state machine; SYSTEM_ERROR for any other."""
+
+
+def error_of(code: int) -> int:
+    """Return ZooKeeper's error for a result code."""
+    return ERROR_OF.get(code, numbers.SYSTEM_ERROR)

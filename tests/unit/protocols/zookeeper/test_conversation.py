@@ -1,0 +1,355 @@
+"""The server's side of a ZooKeeper connection, with a real replica behind it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordsvc.base import limits
+from coordsvc.base.vocabulary import codes, ops
+from coordsvc.protocols.zookeeper import numbers, records
+from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX, Reader, pack_buffer, pack_frame
+from coordsvc.state import foreign
+from coordsvc.state.commands import decode_entry, parse
+from coordsvc.state.events import Event
+
+ANY_OP = [*numbers.OP_NAMES, -10, 20, 0, 99]
+GONE = b"\0" * 4 + b"\0" * 4 + b"\0" * 8 + b"\0\0\0\x10" + bytes(16) + b"\0"
+
+
+# Connecting.
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [(0, 4_000), (-5, 4_000), (10_000, 10_000), (90_000, 40_000)]
+)
+def test_the_timeout_is_brought_within_bounds(house, asked, given):
+    guest = house.guest(timeout=asked)
+    assert guest.timeout_ms == given
+    assert house.machine.sessions.by_id[guest.session].timeout_ms == given
+    assert len(guest.password) == 16
+    assert guest.password != bytes(16)
+
+
+def test_an_old_client_gets_an_answer_without_the_last_byte(stranger):
+    stranger.greet(read_only=None)
+    assert [len(frame) for frame in stranger.frames()] == [36]
+
+
+def test_a_client_that_has_seen_the_future_is_sent_elsewhere(house, stranger):
+    stranger.greet(zxid=house.replica.applied + 1)
+    assert stranger.frames() == []
+    assert stranger.talk.closed
+
+
+def test_one_that_has_seen_just_as_much_is_welcome(house):
+    assert house.guest(zxid=house.replica.applied).session
+
+
+@pytest.mark.parametrize("frame", [b"", b"\0" * 9])
+def test_a_first_frame_that_is_none_ends_it(stranger, frame):
+    stranger.raw(pack_frame(frame))
+    assert stranger.talk.closed
+
+
+def test_requests_may_follow_the_greeting_at_once(stranger):
+    stranger.greet()
+    stranger.send(numbers.PING, xid=-2)
+    stranger.send(numbers.CREATE, records.pack_create(records.Create("/a", b"", None, 0, 0), 1))
+    first, *rest = stranger.frames()
+    assert len(first) == 37
+    assert len(rest) == 2
+
+
+def test_a_flood_before_the_session_stands_is_cut(stranger):
+    stranger.greet()
+    for _ in range(5):
+        stranger.raw(pack_frame(bytes(FRAME_BYTES_MAX)))
+    assert stranger.talk.closed
+
+
+def test_a_session_goes_on_over_another_connection(house, guest):
+    guest.create("/e", flags=numbers.EPHEMERAL)
+    again = house.guest(address="10.0.0.2:1", session=guest.session, password=guest.password)
+    assert (again.session, again.password) == (guest.session, guest.password)
+    assert guest.talk.closed
+    assert again.exists("/e").error == 0
+    assert again.create("/f").error == 0
+    assert house.machine.sessions.by_id[guest.session].address == "10.0.0.2:1"
+
+
+def test_a_wrong_password_is_told_apart_from_nothing_and_harms_nobody(house, guest):
+    for session, password in ((guest.session, b"x" * 16), (99_999, guest.password)):
+        other = type(guest)(house)
+        other.greet(session=session, password=password)
+        assert other.frames() == [GONE]
+        assert other.talk.closed
+    assert not guest.talk.closed
+    assert guest.create("/a").error == 0
+
+
+def test_a_write_behind_the_move_of_its_session_is_not_applied(house, guest):
+    """As if the old connection were on another server, which does not know yet."""
+    house.replica.desk.attached.pop(guest.session)
+    house.replica.enter(
+        type(guest)(house).talk, ops.ATTACH_SESSION, guest.session, guest.password, 9_000, "x:1"
+    )
+    house.turn()
+    house.replica.desk.attached[guest.session] = guest.talk
+    guest.send(numbers.CREATE, records.pack_create(records.Create("/late", b"", None, 0, 0), 1))
+    guest.send(
+        numbers.CREATE,
+        records.pack_create(
+            records.Create("/late", b"", [records.AclEntry(31, "world", "anyone")], 0, 0), 1
+        ),
+    )
+    answers = guest.hear()
+    assert [answer.error for answer in answers] == [numbers.INVALID_ACL]
+    assert guest.talk.closed
+    assert "/late" not in house.machine.tree.nodes
+
+
+def test_closing_takes_the_ephemerals_along(house, guest):
+    guest.create("/e", flags=numbers.EPHEMERAL)
+    witness = house.guest()
+    witness.exists("/e", watch=True)
+    answer = guest.ask(numbers.CLOSE_SESSION)
+    assert (answer.error, answer.body) == (0, b"")
+    assert guest.talk.closed
+    assert [each.event for each in witness.hear()] == [(numbers.NODE_DELETED, "/e")]
+    assert guest.session not in house.machine.sessions.by_id
+
+
+def test_a_silent_session_expires_and_its_connection_is_closed(house, guest):
+    keeper = house.guest()
+    for _ in range(12):
+        house.pass_time(1_000)
+        keeper.ask(numbers.PING, xid=-2)
+    assert guest.session not in house.machine.sessions.by_id
+    assert guest.talk.closed
+    assert keeper.session in house.machine.sessions.by_id
+    assert not keeper.talk.is_silent(house.now)
+    assert keeper.talk.is_silent(house.now + 10_001)
+
+
+# Order.
+
+
+def test_replies_come_in_the_order_of_the_requests_also_those_of_reads(guest):
+    xids = [
+        guest.send(numbers.CREATE, CREATE_A),
+        guest.send(numbers.GET_DATA, records.pack_path_watch("/a", False)),
+        guest.send(numbers.SET_DATA, records.pack_set_data("/a", b"2", 0)),
+        guest.send(numbers.GET_DATA, records.pack_path_watch("/a", False)),
+        guest.send(numbers.CREATE, b"short"),
+        guest.send(numbers.SYNC, b"\0\0\0\2/a"),
+        guest.send(numbers.DELETE, records.pack_path_version("/a", 1)),
+        guest.send(numbers.EXISTS, records.pack_path_watch("/a", False)),
+    ]
+    answers = guest.hear()
+    assert [answer.xid for answer in answers] == xids
+    assert [answer.error for answer in answers] == [0, 0, 0, 0, -5, 0, 0, -101]
+    assert answers[1].reader.read_buffer() == b"1"
+    assert answers[3].reader.read_buffer() == b"2"
+    assert answers[5].body == b"\0\0\0\2/a"
+    zxids = [answer.zxid for answer in answers]
+    assert zxids == sorted(zxids)
+
+
+CREATE_A = records.pack_create(
+    records.Create("/a", b"1", [records.AclEntry(31, "world", "anyone")], 0, 0), 1
+)
+
+
+def test_a_ping_takes_its_place_and_has_its_own_xid(guest):
+    guest.send(numbers.CREATE, CREATE_A)
+    guest.send(numbers.PING, xid=77)
+    assert [answer.xid for answer in guest.hear()] == [1, -2]
+
+
+def test_an_event_comes_before_the_reply_to_the_write_that_caused_it(guest):
+    guest.create("/a")
+    guest.get("/a", watch=True)
+    assert guest.set("/a", b"new").error == 0
+    assert guest.events == [(numbers.NODE_DATA_CHANGED, "/a")]
+    assert guest.set("/a", b"newer").error == 0
+    assert guest.events == []
+
+
+def test_who_authenticates_behind_a_write_does_so_before_the_next(guest):
+    guest.send(numbers.CREATE, CREATE_A)
+    guest.send(numbers.AUTH, records.pack_auth("digest", b"u:p"), xid=-4)
+    create = records.Create("/mine", b"", [records.AclEntry(31, "auth", "")], 0, 0)
+    guest.send(numbers.CREATE, records.pack_create(create, 1))
+    answers = guest.hear()
+    assert [(answer.xid, answer.error) for answer in answers] == [(1, 0), (-4, 0), (2, 0)]
+
+
+def test_very_many_writes_wait_for_one_another(guest):
+    guest.create("/a")
+    count = limits.REQUESTS_IN_FLIGHT_MAX + 500
+    for _ in range(count):
+        guest.send(numbers.SET_DATA, records.pack_set_data("/a", b"x", -1))
+    answers = []
+    while len(answers) < count:
+        heard = guest.hear()
+        assert heard
+        answers += heard
+    assert [answer.xid for answer in answers] == list(range(2, count + 2))
+    assert answers[-1].stat.version == count
+
+
+def test_large_writes_make_it_stop_reading_until_they_are_done(guest):
+    data = bytes(1_000_000)
+    body = pack_frame(
+        records.pack_request_header(1, numbers.SET_DATA) + records.pack_set_data("/", data, -1)
+    )
+    for _ in range(20):
+        guest.raw(body)
+    assert guest.talk.clogged
+    answers = []
+    while len(answers) < 20:
+        answers += guest.hear()
+    assert not guest.talk.clogged
+    assert len(guest.talk.pending) == 0
+
+
+# What is wrong.
+
+
+@pytest.mark.parametrize("op", [-10, 0, 20, 55])
+def test_an_unknown_operation_is_refused_and_ends_it(guest, op):
+    guest.send(numbers.CREATE, CREATE_A)
+    guest.send(op)
+    guest.send(numbers.PING, xid=-2)
+    assert [answer.error for answer in guest.hear()] == [0, numbers.UNIMPLEMENTED]
+    assert guest.talk.closed
+
+
+@pytest.mark.parametrize("length", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\x10\0\0"])
+def test_an_absurd_length_ends_it_without_a_word(guest, length):
+    guest.raw(length)
+    assert guest.frames() == []
+    assert guest.talk.closed
+
+
+def test_a_frame_without_a_header_ends_it(guest):
+    guest.raw(pack_frame(b"123"))
+    assert guest.talk.closed
+
+
+@pytest.mark.parametrize("op", sorted(set(numbers.OP_NAMES) - {11, 16, 102, 107, -11}))
+def test_a_body_that_is_too_short_is_told_so_and_life_goes_on(guest, op):
+    assert guest.ask(op, b"\0\0").error == numbers.MARSHALLING_ERROR
+    assert guest.create("/a").error == 0
+
+
+def test_bytes_behind_a_request_are_ignored(guest):
+    assert guest.ask(numbers.CREATE, CREATE_A + b"more").error == 0
+
+
+def test_a_wrong_secret_is_refused_and_ends_it(guest):
+    answer = guest.auth(b"x", scheme="kerberos")
+    assert (answer.xid, answer.zxid, answer.error) == (-4, 0, numbers.AUTH_FAILED)
+    assert guest.talk.closed
+
+
+def test_growth_is_refused_while_a_disk_is_full_and_deletes_go_on(house, guest):
+    guest.create("/a")
+    house.replica.health.room.told("b", full=True)
+    assert guest.set("/a", b"more").error == numbers.SYSTEM_ERROR
+    delete = (numbers.DELETE, records.pack_path_version("/a", -1))
+    assert guest.multi(delete, (numbers.SET_DATA, b"\0\0\0\1/" * 2 + b"\0" * 4)).error
+    assert guest.multi(delete).error == 0
+
+
+def test_without_anybody_to_lead_it_is_sent_elsewhere(make_house):
+    house = make_house(members=("a", "b", "c"))
+    guest = house.guest()
+    assert guest.session == 0
+    house.pass_time(10_000)
+    assert guest.talk.closed
+    assert guest.frames() == []
+
+
+def test_a_stopping_server_takes_nobody(house, stranger):
+    house.replica.stopping = True
+    stranger.greet()
+    assert stranger.talk.closed
+
+
+def test_one_that_does_not_read_is_cut_off(house, guest):
+    guest.create("/a")
+    guest.get("/a", watch=True)
+    guest.talk.congested(True)
+    house.guest().set("/a", b"1")
+    assert guest.talk.closed
+    assert not house.replica.watches.paths
+
+
+@pytest.mark.parametrize("call", ["refused", "read_refused", "watch_lost"])
+def test_what_cannot_be_gone_on_with_ends_it(guest, call):
+    getattr(guest.talk, call)(1, codes.OVERLOADED, 5)
+    assert guest.talk.closed
+    guest.talk.notify(1, Event(1, "/a", 1, (), None))
+    guest.talk.serve(object())
+    guest.raw(b"anything")
+    assert guest.frames() == []
+
+
+def test_what_means_nothing_to_it_is_ignored(guest):
+    guest.talk.leader_changed("b", 3)
+    guest.talk.lock_changed(None, 1)
+    assert guest.frames() == []
+
+
+bodies = st.binary(max_size=40) | st.builds(
+    lambda path, rest: pack_buffer(path) + rest,
+    st.sampled_from([b"/", b"/a", b"/zookeeper/config", b"a", b"\xff", b"/\0"]),
+    st.binary(max_size=30),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from(ANY_OP), bodies), max_size=8), st.integers(1, 40))
+def test_any_request_gets_an_answer_and_whatever_is_logged_can_be_applied(
+    make_house, requests, cut
+):
+    house = make_house()
+    guest = house.guest()
+    before = house.replica.applied
+    stream = b"".join(
+        pack_frame(records.pack_request_header(xid, op) + body)
+        for xid, (op, body) in enumerate(requests, 1)
+    )
+    for at in range(0, len(stream), cut):
+        guest.raw(stream[at : at + cut])
+    answered = [answer for answer in guest.hear() if answer.xid != -1]
+    assert guest.talk.closed or len(answered) == len(requests)
+    for _term, kind, _stamp, data in house.replica.raft.entries(before + 1, house.replica.applied):
+        if kind:
+            session, request = decode_entry(data)
+            read = foreign.parse if request[0] in ops.FOREIGN else parse
+            read(request, internal=session == 0)  # raises if it could not be applied
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.binary(max_size=30), max_size=5), st.booleans())
+def test_random_bytes_cost_the_connection_at_most(make_house, pieces, greeted):
+    house = make_house()
+    guest = house.guest() if greeted else house.guest(timeout=1)
+    for piece in pieces:
+        guest.raw(piece)
+    house.turn()
+    assert house.guest().session
+
+
+def test_a_native_stat_is_zookeepers(guest, house):
+    guest.create("/p")
+    guest.create("/p/q", b"12", flags=numbers.EPHEMERAL)
+    stat = guest.exists("/p/q").stat
+    native = house.machine.tree.nodes["/p/q"]
+    assert stat == records.Stat(
+        native.czxid, native.mzxid, native.ctime, native.mtime, 0, 0, 0, guest.session, 2, 0,
+        native.pzxid,
+    )  # fmt: skip
+    assert Reader(guest.children("/p").body).read_vector(Reader.read_text) == ["q"]
