@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from tests.bench import chart, failover, fanout, memory, proc, start, workloads
+from tests.bench.driven import PeersError
 from tests.bench.figures import Measure, Summary, print_table, thousands
 from tests.bench.generator import LoadGenerator
 from tests.bench.goals import (
@@ -29,7 +30,7 @@ from tests.bench.goals import (
     Row,
 )
 from tests.bench.nodes import Nodes
-from tests.bench.peers import Peer, PeersError, find_folder
+from tests.bench.peers import Peer, find_folder
 
 OURS = "coordsvc"
 NODES_OF_TREE = memory.SMALL

@@ -11,10 +11,20 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from tests.bench import against, failover, fanout, growth, machine, memory, start, workloads
+from tests.bench import (
+    against,
+    failover,
+    fanout,
+    growth,
+    machine,
+    memory,
+    start,
+    workloads,
+    zookeeper,
+)
+from tests.bench.driven import PeersError
 from tests.bench.generator import LoadError, LoadGenerator
 from tests.bench.nodes import Nodes, NotDurableError
-from tests.bench.peers import PeersError
 from tests.bench.proc import describe_machine, raise_file_limit
 
 Action = Callable[[argparse.Namespace], None]
@@ -80,6 +90,7 @@ SUBJECTS: dict[str, tuple[Action, str]] = {
     "memory": (memory.nodes, "idle memory; memory per node of 100 bytes"),
     "start": (start.start, "from exec to the first write"),
     "growth": (growth.main, "cost of a write as everything grows"),
+    "zookeeper": (zookeeper.main, "our ZooKeeper door beside a real ZooKeeper (needs the peers)"),
     "limits": (machine.main, "what this machine can do: echo, fdatasync"),
 }
 
@@ -101,8 +112,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--against", metavar="PEERS", help="compare with other services: etcd,zookeeper"
     )
-    found.add_argument("--only", default="", help="--against: only rows whose name contains this")
-    found.add_argument("--out", type=Path, help="--against: write OUT.json and OUT.svg")
+    found.add_argument(
+        "--only", default="", help="--against, zookeeper: only rows whose name contains this"
+    )
+    found.add_argument("--out", type=Path, help="comparisons: write OUT.json and OUT.svg")
     return found
 
 
