@@ -70,6 +70,8 @@ class Settings:
     session_timeout_ms: int
     zookeeper_timeout_min_ms: int
     zookeeper_timeout_max_ms: int
+    zookeeper_super_digest: str
+    """`user:base64` of whom no ACL stops; empty: nobody."""
     snapshot_every_entries: int
     snapshot_every_bytes: int
     log_entries_kept: int
@@ -268,6 +270,7 @@ class _Reader:
             session_timeout_ms=self.take(options.SESSION_TIMEOUT_MS),
             zookeeper_timeout_min_ms=self.take(options.ZOOKEEPER_TIMEOUT_MIN_MS),
             zookeeper_timeout_max_ms=self.take(options.ZOOKEEPER_TIMEOUT_MAX_MS),
+            zookeeper_super_digest=self.take(options.ZOOKEEPER_SUPER_DIGEST),
             snapshot_every_entries=self.take(options.SNAPSHOT_EVERY_ENTRIES),
             snapshot_every_bytes=self.take(options.SNAPSHOT_EVERY_BYTES),
             log_entries_kept=self.take(options.LOG_ENTRIES_KEPT),

@@ -20,6 +20,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 VARIABLE_PREFIX: Final = "COORDSVC_"
 SECRET_LENGTH_MIN: Final = 16
+SHA1_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{27}=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,13 @@ def _parse_folder(text: str) -> Path:
     if not text:
         raise ValueError("no path")
     return Path(text).expanduser()
+
+
+def _parse_digest(text: str) -> str:
+    user, _, digest = text.partition(":")
+    if text and not (user and SHA1_BASE64.fullmatch(digest)):
+        raise ValueError("not a user and a digest")
+    return text
 
 
 def _parse_secret(text: str) -> str:
@@ -253,6 +261,12 @@ ZOOKEEPER_TIMEOUT_MAX_MS: Final = Option(
     "40000",
     "Longest session timeout a ZooKeeper client is given.",
 )
+ZOOKEEPER_SUPER_DIGEST: Final = Option(
+    "zookeeper-super-digest",
+    Kind("USER:DIGEST", "a user, `:`, and the base64 of the SHA-1 of user:password", _parse_digest),
+    "",
+    "Whom no ACL stops: a ZooKeeper client that authenticates as this user (default: nobody).",
+)
 SNAPSHOT_EVERY_ENTRIES: Final = Option(
     "snapshot-every-entries",
     _number(100, 10**9),
@@ -326,6 +340,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     SESSION_TIMEOUT_MS,
     ZOOKEEPER_TIMEOUT_MIN_MS,
     ZOOKEEPER_TIMEOUT_MAX_MS,
+    ZOOKEEPER_SUPER_DIGEST,
     SNAPSHOT_EVERY_ENTRIES,
     SNAPSHOT_EVERY_BYTES,
     LOG_ENTRIES_KEPT,

@@ -200,6 +200,7 @@ def _zookeeper_hall(settings: Settings, replica: Replica) -> ZooKeeperHall:
         lambda: secrets.token_bytes(PASSWORD_BYTES),
         settings.zookeeper_timeout_min_ms,
         settings.zookeeper_timeout_max_ms,
+        settings.zookeeper_super_digest,
     )
 
 

@@ -20,11 +20,25 @@ class Difference:
     reason: str
     times: int = 1
     """How many steps of the case this is true of, if it repeats itself."""
+    operation: str = ""
+    """The operation that differs, where it is not that of the step."""
+
+    @property
+    def differs_in(self) -> str:
+        """Return the name of the operation that differs."""
+        return self.operation or self.step[2:].split()[0]
 
 
-READ_TO_LOOK = "exists needs READ, as from ZooKeeper 3.8.4 on"
+READ_TO_LOOK = "it needs READ, as from ZooKeeper 3.8.4 on"
 CHECKED_FIRST = "a wrong password is refused before the session's connection is touched"
-RESULT_OF_CREATE2 = "create2 in a multi gives its Stat too; ZooKeeper leaves the result out"
+NOT_FOR_CLIENTS = "operations of servers among themselves are refused, and the connection closed"
+APART = "one-shot and persistent watches on one path are kept apart, as from ZooKeeper 3.9 on"
+ONLY_OWN = "only the caller's own watches count"
+
+CREATED_HERE = (
+    "stat czxid=z2 mzxid=z2 ctime=of(z2) mtime=of(z2) version={} cversion=0 aversion=0 owner=0"
+    " length=1 children=0 pzxid=z2"
+)
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference(
@@ -32,7 +46,8 @@ DIFFERENCES: tuple[Difference, ...] = (
         "A check by itself",
         "b: silent",
         ("ok",),
-        "a check outside a multi is answered; ZooKeeper logs it and cannot start again",
+        "by itself it is answered; ZooKeeper writes it to its log and cannot start again",
+        operation="check",
     ),
     Difference(
         "acl", "Looking for a node needs READ", "a: exists /n", ("error NoAuth",), READ_TO_LOOK
@@ -50,6 +65,75 @@ DIFFERENCES: tuple[Difference, ...] = (
         'a: create /n ""',
         ("path /n", "z1"),
         CHECKED_FIRST,
+        operation="connect",
+    ),
+    Difference(
+        "badinput",
+        "Opcodes of servers among themselves",
+        "a: op 20 00000002 2f61",
+        ("error Unimplemented",),
+        NOT_FOR_CLIENTS,
+    ),
+    Difference(
+        "badinput", "Opcodes of servers among themselves", "a: silent", ("closed",), NOT_FOR_CLIENTS
+    ),
+    Difference(
+        "badinput",
+        "Opcodes of servers among themselves",
+        "b: op -10 00002710",
+        ("error Unimplemented",),
+        NOT_FOR_CLIENTS,
+    ),
+    Difference(
+        "badinput", "Opcodes of servers among themselves", "b: silent", ("closed",), NOT_FOR_CLIENTS
+    ),
+    Difference(
+        "data",
+        "Reads do not judge a path",
+        'a: exists ""',
+        ("error NoNode",),
+        "an empty path names no node; in ZooKeeper it names the root",
+    ),
+    Difference(
+        "multi",
+        "create2 in a multi",
+        'a: multi create2 /p/a "x" ; set /p/a "y"',
+        (
+            f"- create2 path /p/a {CREATED_HERE.format(0)}",
+            f"- set {CREATED_HERE.format(1)}",
+            "z2",
+        ),
+        "create2 gives its Stat, as outside a multi",
+    ),
+    Difference(
+        "multi",
+        "Operations that do not belong into a multi",
+        'a: multiread create /n ""',
+        ("error MarshallingError",),
+        "a reply with an error has no body",
+        operation="multiread",
+    ),
+    Difference(
+        "watches",
+        "One-shot and persistent watches on one path",
+        "b: events",
+        ("event changed /n", "event changed /n"),
+        APART,
+        operation="addwatch",
+    ),
+    Difference(
+        "watches",
+        "Only one's own watches are looked up",
+        "b: checkwatches /n 2",
+        ("error NoWatcher",),
+        ONLY_OWN,
+    ),
+    Difference(
+        "watches",
+        "Only one's own watches are looked up",
+        "b: checkwatches /n 3",
+        ("error NoWatcher",),
+        ONLY_OWN,
     ),
 )
 

@@ -19,6 +19,8 @@ class Names:
     """The names of one case."""
 
     def __init__(self) -> None:
+        self.token = b""
+        """What a server said last in SASL."""
         self._zxids: dict[int, str] = {}
         self._writes = 0
         self._unseen = 0

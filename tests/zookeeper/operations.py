@@ -106,6 +106,8 @@ def text_of(word: str) -> str | None:
 
 
 def data_of(word: str) -> bytes | None:
+    if word.startswith("hex:"):
+        return bytes.fromhex(word[4:])
     text = text_of(word)
     return None if text is None else text.encode()
 
@@ -281,8 +283,8 @@ def _a_number(reader: Reader, names: Names) -> list[str]:
 
 
 def _a_token(reader: Reader, names: Names) -> list[str]:
-    token = re.sub(rb'(nonce|rspauth|charset)="?[^",]*"?', rb"\1=...", reader.buffer() or b"")
-    return [show_data(token)]
+    names.token = reader.buffer() or b""
+    return [show_data(re.sub(rb'(nonce|rspauth)="?[^",]*"?', rb"\1=...", names.token))]
 
 
 def _identities(reader: Reader, names: Names) -> list[str]:

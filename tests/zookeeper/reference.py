@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from tests.zookeeper.script import SUPER, Address
 JARS = Path("/usr/share/java")
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 READY_S = 60.0
+USERS = {"bob": "bobsecret", "alice": "alicesecret"}
+"""The users that servers under test know by SASL."""
 TICK_MS = 500
 """Short, so that sessions can end within a test: timeouts go from 1 to 10 seconds."""
 
@@ -42,6 +45,13 @@ def super_digest() -> str:
     return digest_of(SUPER)
 
 
+def jaas() -> str:
+    """Return the configuration of the users that SASL knows."""
+    users = " ".join(f'user_{user}="{password}"' for user, password in USERS.items())
+    module = "org.apache.zookeeper.server.auth.DigestLoginModule"
+    return f"Server {{ {module} required {users}; }};\n"
+
+
 class Reference:
     """One ZooKeeper, or an ensemble of `servers`. Use as a context manager."""
 
@@ -50,7 +60,7 @@ class Reference:
         self.addresses: list[Address] = [(HOST, port) for port in ports[:servers]]
         self._peers = list(zip(ports[servers : 2 * servers], ports[2 * servers :], strict=True))
         self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def _configuration(self, number: int) -> str:
         folder = self._folder / str(number)
@@ -78,31 +88,39 @@ class Reference:
 
     def _start(self, number: int) -> None:
         folder = self._folder / str(number)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "myid").write_text(f"{number}\n")
         (folder / "zoo.cfg").write_text(self._configuration(number))
+        (folder / "jaas.conf").write_text(jaas())
         command = [
             *("java", "-Xmx200m", "-XX:TieredStopAtLevel=1"),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             f"-Dzookeeper.DigestAuthenticationProvider.superDigest={super_digest()}",
             "-Dzookeeper.extendedTypesEnabled=true",
             "-Dzookeeper.enforceQuota=true",
+            "-Dzookeeper.authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            f"-Djava.security.auth.login.config={folder / 'jaas.conf'}",
             "-Dznode.container.checkIntervalMs=500",
             *("-cp", class_path(), MAIN, str(folder / "zoo.cfg")),
         ]
         with (folder / "log").open("wb") as log:
-            self._processes.append(
-                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._processes[number] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start every server that does not run; wait until all serve."""
         try:
             for number in range(1, len(self.addresses) + 1):
-                self._start(number)
+                if number not in self._processes:
+                    self._start(number)
             self._await_service()
         except BaseException:
             self.stop()
             raise
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -113,24 +131,33 @@ class Reference:
     ) -> None:
         self.stop()
 
+    def kill(self, address: Address) -> None:
+        """End one server as a crash would."""
+        process = self._processes.pop(self.addresses.index(address) + 1)
+        process.kill()
+        process.wait()
+
     def stop(self) -> None:
         """End every server."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
+        for address in list(self.addresses):
+            if self.addresses.index(address) + 1 in self._processes:
+                self.kill(address)
 
     def _await_service(self) -> None:
         until = time.monotonic() + READY_S
-        while not all(map(_serves, self.addresses)):
+        while not all(map(mode, self.addresses)):
             logs = "\n".join(file.read_text()[-2000:] for file in self._folder.glob("*/log"))
             assert time.monotonic() < until, f"ZooKeeper does not start:\n{logs}"
             time.sleep(0.1)
 
 
-def _serves(address: Address) -> bool:
+def mode(address: Address) -> str:
+    """Return `leader`, `follower` or `standalone`; nothing if a server does not serve."""
     try:
         with socket.create_connection(address, timeout=1) as connection:
             connection.sendall(b"srvr")
-            return b"Mode: " in connection.recv(65536)
+            told = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     except OSError:
-        return False
+        return ""
+    found = re.search(r"Mode: (\w+)", told)
+    return found[1] if found else ""

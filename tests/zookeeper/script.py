@@ -15,6 +15,7 @@ NAME is a connection:
   `readonly=yes|absent`, `server=` (the number of a server), `open` sends no greeting;
 - an operation (see `operations.py`) is sent, and everything up to its reply is shown;
   `NAME> WORDS` sends it without waiting, a later `NAME: replies` shows what is owed;
+- `login USER PASSWORD` authenticates by SASL, in two exchanges;
 - `events` shows what came unasked (it pings to know); `wait` waits for one frame or the end;
 - `drop` ends the TCP connection; `raw HEX` sends bytes; `frame HEX` a frame; `silent` checks that
   nothing comes; `word TEXT` sends four letters and shows the first line of the answer;
@@ -28,7 +29,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.zookeeper import jute, operations
+from tests.zookeeper import digest_md5, jute, operations
 from tests.zookeeper.jute import Reader, TooShort
 from tests.zookeeper.link import WAIT_S, Closed, Link, Silence
 from tests.zookeeper.names import Names
@@ -89,10 +90,12 @@ class Script:
         return "\n".join(lines)
 
 
-def mismatches(case: Case, answers: list[list[str]]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the steps whose answers are not those recorded: (step, answer)."""
+def mismatches(
+    case: Case, answers: list[list[str]]
+) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Return the steps whose answers are not those recorded: (step, recorded, answer)."""
     return [
-        (step.text, tuple(answer))
+        (step.text, tuple(step.answer), tuple(answer))
         for step, answer in zip(case.steps, answers, strict=True)
         if answer != step.answer
     ]
@@ -130,6 +133,8 @@ class Actor:
 
     def connect(self, servers: list[Address], words: list[str]) -> list[str]:
         named = dict(word.split("=", 1) for word in words if "=" in word)
+        if self.link is not None:
+            self.link.close()
         self.link = Link(servers[int(named.get("server", "1")) - 1])
         self._owed.clear()
         if "open" in words:
@@ -247,6 +252,13 @@ class Actor:
         assert self.link is not None, "connect first"
         return self.link
 
+    def login(self, user: str, password: str) -> list[str]:
+        """Authenticate by SASL DIGEST-MD5; return the lines of both replies."""
+        self.send('sasl ""')
+        lines = self.replies(WAIT_S)
+        self.send(f"sasl hex:{digest_md5.response(self.names.token, user, password).hex()}")
+        return lines + self.replies(WAIT_S)
+
     def crude(self, verb: str, rest: str) -> list[str]:
         """Do something to the TCP connection."""
         link = self._the_link()
@@ -266,7 +278,7 @@ class Actor:
         """Close the session, if it can still be closed."""
         if self.link is None:
             return
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(OSError):  # it may have been closed already
             self._owed.clear()
             self.send("close")
             self.replies(1.0)
@@ -327,6 +339,8 @@ class Stage:
             case "sleep":
                 time.sleep(int(rest) / 1000)
                 return []
+            case "login":
+                return actor.login(*rest.split())
             case "drop" | "raw" | "frame" | "word":
                 return actor.crude(verb, rest)
             case _:
@@ -336,19 +350,14 @@ class Stage:
     def clear(self) -> int:
         """Empty the tree as an administrator; return the last zxid."""
         link = Link(self.servers[0])
-        link.send_frame(
-            jute.integer(0) + jute.long(0) + jute.integer(10_000) + jute.long(0)
-            + jute.buffer(bytes(16)) + b"\0"
-        )  # fmt: skip
-        link.frame()
-        admin = _Admin(link)
-        admin.ask("auth", jute.integer(0) + jute.string("digest") + jute.string(SUPER))
-        admin.ask("sync", jute.string("/"))
-        admin.empty("/", keep=("zookeeper",))
-        admin.empty("/zookeeper/quota")
-        zxid = admin.ask("exists", jute.string("/") + b"\0")[0]
-        admin.ask("close", b"")
-        link.close()
+        try:
+            admin = _Admin(link)
+            admin.empty("/", keep=("zookeeper",))
+            admin.empty("/zookeeper/quota")
+            zxid = admin.ask("exists", jute.string("/") + b"\0")[0]
+            admin.ask("close", b"")
+        finally:
+            link.close()
         return zxid
 
 
@@ -357,6 +366,13 @@ class _Admin:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        link.send_frame(
+            jute.integer(0) + jute.long(0) + jute.integer(10_000) + jute.long(0)
+            + jute.buffer(bytes(16)) + b"\0"
+        )  # fmt: skip
+        link.frame()
+        self.ask("auth", jute.integer(0) + jute.string("digest") + jute.string(SUPER))
+        self.ask("sync", jute.string("/"))
 
     def ask(self, name: str, body: bytes) -> tuple[int, int, Reader]:
         xid = jute.integer(FIXED_XID.get(name, 1))

@@ -56,14 +56,12 @@ def path_and_watch(frame: bytes) -> tuple[str, bool]:
     """Return the path and the watch flag of exists, getData, getChildren and getChildren2.
 
     Raises:
-        JuteError: the frame is too short for them.
+        JuteError: the frame is too short for them, or the path is null.
 
     """
     if len(frame) < 13:
         raise JuteError("a path and a flag are cut short")
     end = 12 + INT.unpack_from(frame, 8)[0]
-    if end == 11:  # a null path names no node
-        return "", frame[12] != 0
     if not 12 <= end < len(frame):
         raise JuteError("a path is cut short")
     return frame[12:end].decode(errors="replace"), frame[end] != 0
@@ -124,7 +122,10 @@ class Reads:
         reader = Reader(frame, 8)
         if op == numbers.MULTI_READ:
             return self._multi(reader, who)
-        path = reader.read_string() or ""
+        found = reader.read_string()
+        if found is None and op != numbers.GET_EPHEMERALS:
+            raise JuteError("there is no path")
+        path = found or ""
         match op:
             case numbers.CHECK:
                 node, version = node_at(machine, path, who), reader.read_int()

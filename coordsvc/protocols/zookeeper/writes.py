@@ -9,6 +9,7 @@ import msgpack
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Serial
+from coordsvc.base.paths import fault_of
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers
@@ -92,8 +93,10 @@ def step_of(op: int, reader: Reader, who: Who) -> list[Value]:
     if op in CREATES:
         return _create(op, read_create(reader, op), who)
     if op == numbers.DELETE:
-        path, version = reader.read_string(), reader.read_int()
-        return [ops.DELETE, _named(path), version, False, []]
+        path, version = _present(reader.read_string()), reader.read_int()
+        if "/" in path and "\0" not in path and fault_of(path):
+            raise RefusedError(codes.NO_NODE)  # ZooKeeper does not judge it: it only finds nothing
+        return [ops.DELETE, path, version, False, []]
     if op == numbers.CHECK:
         path, version = reader.read_string(), reader.read_int()
         return [ops.CHECK_VERSION, _named(path), version]
@@ -101,6 +104,12 @@ def step_of(op: int, reader: Reader, who: Who) -> list[Value]:
         path, wanted, version = reader.read_string(), read_acl(reader), reader.read_int()
         return [ops.SET_ACL, _named(path), _entries(_named(path), wanted, who), version]
     raise JuteError(f"operation {op} has no place there")
+
+
+def _present(path: str | None) -> str:
+    if path is None:
+        raise JuteError("there is no path")
+    return path
 
 
 def _named(path: str | None) -> str:
@@ -127,7 +136,7 @@ def _create(op: int, create: Create, who: Who) -> list[Value]:
         kind = ops.CONTAINER
     if op == numbers.CREATE_TTL and not 1 <= create.ttl_ms <= limits.TTL_MS_MAX:
         raise RefusedError(codes.BAD_ARGUMENTS)
-    path = _named(create.path)
+    path = _present(create.path)
     entries = _entries(path, create.acl, who)
     if entries == list(acl.OPEN):
         return [ops.CREATE, path, create.data, kind, sequential, False, create.ttl_ms, []]

@@ -71,3 +71,12 @@ def test_a_secret_is_what_its_file_holds(tmp_path):
             parse(str(place))
     with pytest.raises(ValueError, match="cannot be read"):
         parse(str(tmp_path / "none"))
+
+
+def test_a_super_user_is_named_with_his_digest():
+    parse = options.ZOOKEEPER_SUPER_DIGEST.kind.parse
+    assert not parse("")
+    assert parse("super:xQJmxLMiHGwaqBvst5y6rkB6HQs=") == "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="
+    for text in ("super", "super:", ":xQJmxLMiHGwaqBvst5y6rkB6HQs=", "super:secret"):
+        with pytest.raises(ValueError, match="not a user and a digest"):
+            parse(text)

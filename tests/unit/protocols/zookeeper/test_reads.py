@@ -16,12 +16,10 @@ def test_a_path_and_its_flag_come_back(path, watch):
     assert path_and_watch(HEADER + records.pack_path_watch(path, watch)) == (path, watch)
 
 
-def test_a_null_path_names_no_node():
-    assert path_and_watch(HEADER + b"\xff\xff\xff\xff\1") == ("", True)
-
-
-@pytest.mark.parametrize("body", [b"", b"\0\0\0\2/a", b"\0\0\0\2/", b"\xff\xff\xff\xfe\0\0"])
-def test_a_path_cut_short_is_told(body):
+@pytest.mark.parametrize(
+    "body", [b"", b"\0\0\0\2/a", b"\0\0\0\2/", b"\xff\xff\xff\xfe\0\0", b"\xff\xff\xff\xff\1"]
+)
+def test_a_path_cut_short_or_null_is_told(body):
     with pytest.raises(JuteError):
         path_and_watch(HEADER + body)
 

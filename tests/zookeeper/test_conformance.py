@@ -1,0 +1,84 @@
+"""Our answers to every script, field by field, against those recorded from a real ZooKeeper."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.cluster import Cluster
+from tests.zookeeper import differences, services
+from tests.zookeeper.script import Case, Script, Stage, mismatches, scripts
+
+pytestmark = pytest.mark.integration
+
+AWAITED = {"config", "quota", "sasl", "words"}
+"""Scripts of what we do not speak yet."""
+
+
+def marks(case: Case):
+    """A case that pauses is slow."""
+    return [pytest.mark.slow] if any(" sleep " in step.text for step in case.steps) else []
+
+
+every_case = pytest.mark.parametrize(
+    ("script", "case"),
+    [
+        pytest.param(each, case, id=f"{each.name}: {case.title}", marks=marks(case))
+        for each in scripts()
+        if each.name not in AWAITED
+        for case in each.cases
+    ],
+)
+
+
+def check(stage: Stage, script: Script, case: Case):
+    expected = [
+        (each.step, each.ours)
+        for each in differences.of_case(script.name, case.title)
+        for _ in range(each.times)
+    ]
+    found = mismatches(case, stage.run(case))
+    told = [
+        line
+        for step, recorded, ours in found
+        for line in (
+            step,
+            *(f"    zookeeper: {line}" for line in recorded),
+            *(f"    ours:      {line}" for line in ours),
+        )
+    ]
+    assert [(step, ours) for step, _, ours in found] == expected, "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("zookeeper")
+    with Cluster(folder, options=services.options()) as cluster:
+        yield cluster
+
+
+def addresses(cluster: Cluster, *, first: str):
+    """Return where clients connect, the node called `first` before the others."""
+    plans = sorted(cluster.plans, key=lambda plan: plan.name != first)
+    return [("127.0.0.1", plan.client_port) for plan in plans]
+
+
+@pytest.fixture(scope="module")
+def follower(cluster):
+    leader = cluster.leader()
+    return Stage(addresses(cluster, first=next(name for name in cluster.nodes if name != leader)))
+
+
+@pytest.fixture(scope="module")
+def leader(cluster):
+    return Stage(addresses(cluster, first=cluster.leader()))
+
+
+@every_case
+def test_a_follower_answers_as_zookeeper_does(follower, script, case):
+    check(follower, script, case)
+
+
+@pytest.mark.slow
+@every_case
+def test_the_leader_answers_as_zookeeper_does(leader, script, case):
+    check(leader, script, case)
