@@ -42,6 +42,10 @@ class Seen(NamedTuple):
     creates: int
 
 
+_UNSURE: Final = Seen(-1, -1, -1, (), 0)
+"""Of a node that may be at the target: a connection was lost, or it is being written."""
+
+
 class Mirror:
     """Copies what is at and below `top` of the source to `to` at the target."""
 
@@ -104,12 +108,13 @@ class Mirror:
         while todo:
             batch, todo = todo[:BATCH], todo[BATCH:]
             alive: set[str] = set()
-            new = [path for path in self._look_at(batch, alive) if path not in self._seen]
+            below = self._look_at(batch, alive)
+            new = [path for path in below if self._seen.get(path, _UNSURE) is _UNSURE]
             gone += (path for path in batch if path not in alive and path in self._seen)
             todo += new
             self._progress()
-        below = [path for path in self._seen if path.startswith(tuple(f"{top}/" for top in gone))]
-        self._remove({*gone, *below})
+        orphans = [path for path in self._seen if path.startswith(tuple(f"{top}/" for top in gone))]
+        self._remove({*gone, *orphans})
 
     def _is_ours(self, path: str) -> bool:
         inside = self._top in {"/", path} or path.startswith(f"{self._top}/")
@@ -177,6 +182,8 @@ class Mirror:
             self.report.settle(kinds.UNREADABLE, path)
             wanted.append(Wanted(self._there(path), content.data, acl))
             carried.append((path, listed))
+        for path, _ in carried:
+            self._seen.setdefault(path, _UNSURE)
         for (path, listed), node, written in zip(
             carried, wanted, self._target.write(wanted), strict=True
         ):
