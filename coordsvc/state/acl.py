@@ -34,6 +34,8 @@ Who: TypeAlias = tuple[Identity, ...]
 
 SUPER: Final[Identity] = ("super", "")
 """Whoever has this may do everything."""
+OPERATOR: Final[Who] = (SUPER,)
+"""Who comes over the service's own HTTP door."""
 OPEN: Final[tuple[Entry, ...]] = ((ALL, "world", "anyone"),)
 
 _NET: Final = re.compile(r"[0-9a-fA-F:.]+(?:/[0-9]{1,3})?")

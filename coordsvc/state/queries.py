@@ -15,6 +15,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state.acl import OPERATOR, READ, Who
 from coordsvc.state.locks import Claim, Lock
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.sessions import Session
@@ -55,16 +56,29 @@ class Pages:
             self._names -= len(dropped)
 
 
-def get(machine: StateMachine, path: str) -> Outcome:
+def get(machine: StateMachine, path: str, who: Who = OPERATOR) -> Outcome:
     """Return [data, stat] of a node."""
     node = machine.tree.nodes.get(path)
-    return (codes.OK, (node.data, node.stat())) if node is not None else (codes.NO_NODE, None)
+    if node is None:
+        return codes.NO_NODE, None
+    if node.acl is not None and not node.acl.allows(who, READ):
+        return codes.DENIED, None
+    return codes.OK, (node.data, node.stat())
 
 
-def stat(machine: StateMachine, path: str) -> Outcome:
+def stat(machine: StateMachine, path: str, who: Who = OPERATOR) -> Outcome:
     """Return the stat of a node."""
     node = machine.tree.nodes.get(path)
-    return (codes.OK, node.stat()) if node is not None else (codes.NO_NODE, None)
+    if node is None:
+        return codes.NO_NODE, None
+    if node.acl is not None and not node.acl.allows(who, READ):
+        return codes.DENIED, None
+    return codes.OK, node.stat()
+
+
+def _is_denied(machine: StateMachine, path: str, who: Who) -> bool:
+    node = machine.tree.nodes.get(path)
+    return node is not None and node.acl is not None and not node.acl.allows(who, READ)
 
 
 def children(
@@ -76,13 +90,17 @@ def children(
     after: str | None,
     cursor: Index,
     with_data: bool,
+    who: Who = OPERATOR,
 ) -> Outcome:
     """Return [items, cursor]: the children in order of name, from the one behind `after`.
 
     An item is a name or, `with_data`, [name, data, stat]. All pages of one cursor show the names
     of one revision; the data is the present one, and a child that has gone since is left out.
     A returned cursor of 0 means that this was the last page; a `limit` of 0, as many as go.
+    With data, children that `who` may not read are left out.
     """
+    if _is_denied(machine, path, who):
+        return codes.DENIED, None
     node = machine.tree.nodes.get(path)
     if cursor and (node is None or node.pzxid != cursor):
         listed = pages.find(path, cursor)
@@ -98,7 +116,7 @@ def children(
     start = bisect_right(listed, paths.join(path, after)) if after is not None else 0
     items: list[Value]
     if with_data:
-        items, stop = _with_data(machine.tree.nodes, listed, start, _bounded(limit))
+        items, stop = _with_data(machine.tree.nodes, listed, start, _bounded(limit), who)
     else:
         stop = _fitting(listed, start, min(start + _bounded(limit), len(listed)))
         items = [paths.name_of(child) for child in listed[start:stop]]
@@ -121,14 +139,14 @@ def _fitting(listed: list[str], start: int, stop: int) -> int:
 
 
 def _with_data(
-    nodes: dict[str, Znode], listed: list[str], start: int, count_max: int
+    nodes: dict[str, Znode], listed: list[str], start: int, count_max: int, who: Who
 ) -> tuple[list[Value], int]:
     """Return the items from `start`, up to a count and a size, and the place behind them."""
     items: list[Value] = []
     size = 0
     for at in range(start, len(listed)):
         node = nodes.get(listed[at])
-        if node is None:
+        if node is None or (node.acl is not None and not node.acl.allows(who, READ)):
             continue
         size += _ITEM_BYTES + len(listed[at]) + (len(node.data) if node.data is not None else 0)
         if len(items) == count_max or (items and size > limits.PAGE_BYTES_MAX):
@@ -137,22 +155,31 @@ def _with_data(
     return items, len(listed)
 
 
-def lock(machine: StateMachine, path: str) -> Outcome:
+def lock(machine: StateMachine, path: str, who: Who = OPERATOR) -> Outcome:
     """Return the lock of a node (LOCK_FIELDS); an idle one has no holders and no queue."""
     if path not in machine.tree.nodes:
         return codes.NO_NODE, None
+    if _is_denied(machine, path, who):
+        return codes.DENIED, None
     return codes.OK, _lock_view(machine, path, machine.locks.by_path.get(path))
 
 
-def locks(machine: StateMachine, prefix: str, limit: int, after: str | None) -> Outcome:
-    """Return the live locks at and below `prefix` in order of path, from behind `after`."""
+def locks(
+    machine: StateMachine, prefix: str, limit: int, after: str | None, who: Who = OPERATOR
+) -> Outcome:
+    """Return the live locks at and below `prefix` in order of path, from behind `after`.
+
+    Those on nodes that `who` may not read are left out.
+    """
     by_path = machine.locks.by_path
     found = nsmallest(
         _bounded(limit),
         (
             path
             for path in by_path
-            if paths.is_within(path, prefix) and (after is None or path > after)
+            if paths.is_within(path, prefix)
+            and (after is None or path > after)
+            and not _is_denied(machine, path, who)
         ),
     )
     return codes.OK, [_lock_view(machine, path, by_path[path]) for path in found]

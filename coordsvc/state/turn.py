@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.values import Value
-from coordsvc.state.acl import SUPER, Acl, Who, who_at
+from coordsvc.state.acl import OPERATOR, Acl, Who, who_at
 from coordsvc.state.events import Event, LockChange
 
 Outcome: TypeAlias = tuple[int, Value]
@@ -48,5 +48,5 @@ class Turn:
     def may(self, acl: Acl, wanted: int) -> bool:
         """Tell whether the sender of the command has the permission `wanted`."""
         if self.who is None:
-            self.who = who_at(self.address) if self.session else (SUPER,)
+            self.who = who_at(self.address) if self.session else OPERATOR
         return acl.allows(self.who, wanted)

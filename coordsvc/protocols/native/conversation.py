@@ -28,6 +28,7 @@ from coordsvc.protocols.native.reads import (
 from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.health import DIFFERS, grows
 from coordsvc.replica.replica import Replica
+from coordsvc.state.acl import READ, who_at
 from coordsvc.state.commands import validate
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.queries import Pages
@@ -84,13 +85,14 @@ class NativeConversation:
     __slots__ = (
         "_address", "_congested", "_dirty", "_hall", "_hello", "_outbox", "_packed", "_prefix",
         "_reading", "_replica", "_splitter", "_stage", "_unsent_bytes", "_waiting",
-        "_waiting_bytes", "pending", "session", "told",
+        "_waiting_bytes", "_who", "pending", "session", "told",
     )  # fmt: skip
 
     def __init__(self, hall: Hall, address: str) -> None:
         self._hall = hall
         self._replica = hall.replica
         self._address = address
+        self._who = who_at(address)
         self._stage = _GREETING
         self._splitter = FrameSplitter()
         self._hello: Hello | None = None
@@ -332,7 +334,7 @@ class NativeConversation:
             if read.op == ops.STATUS:
                 code, value = codes.OK, hall.status()
             else:
-                code, value = answer(self._replica.machine, hall.pages, read)
+                code, value = answer(self._replica.machine, hall.pages, read, self._who)
                 if code:
                     hall.count_failure(code)
             self._unsent_bytes += weight_of(value)
@@ -341,6 +343,8 @@ class NativeConversation:
     def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change."""
         if self._stage == _CLOSED:
+            return
+        if event.acl is not None and not event.acl.allows(self._who, READ):
             return
         if self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
             self._cut_watches()

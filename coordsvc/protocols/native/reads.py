@@ -8,6 +8,7 @@ from coordsvc.base.ids import Index, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.values import Value
 from coordsvc.state import queries
+from coordsvc.state.acl import Who
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.queries import Pages
 from coordsvc_client.wire import codes, ops
@@ -112,26 +113,33 @@ assert _SHAPES.keys() == ops.READS
 
 
 def answer(  # noqa: PLR0911 - one for each question
-    machine: StateMachine, pages: Pages, read: Read
+    machine: StateMachine, pages: Pages, read: Read, who: Who
 ) -> tuple[int, Value]:
     """Return (code, value) for a read whose shape was checked by `read_request`."""
     if read.op == ops.GET:
         (path,) = read.arguments
         assert isinstance(path, str)
-        return queries.get(machine, path)
+        return queries.get(machine, path, who)
     match read.op, read.arguments:
         case ops.STAT, [str(path)]:
-            return queries.stat(machine, path)
+            return queries.stat(machine, path, who)
         case ops.PING, []:
             return codes.OK, None
         case ops.CHILDREN, [str(path), int(limit), str() | None as after, int(cursor), bool(data)]:
             return queries.children(
-                machine, pages, path, limit=limit, after=after, cursor=cursor, with_data=data
+                machine,
+                pages,
+                path,
+                limit=limit,
+                after=after,
+                cursor=cursor,
+                with_data=data,
+                who=who,
             )
         case ops.LOCK_GET, [str(path)]:
-            return queries.lock(machine, path)
+            return queries.lock(machine, path, who)
         case ops.LOCK_LIST, [str(prefix), int(limit), str() | None as after]:
-            return queries.locks(machine, prefix, limit, after)
+            return queries.locks(machine, prefix, limit, after, who)
         case ops.LOCK_STATE, [str(path), int(request)]:
             return queries.lock_state(machine, path, request)
         case ops.TOKEN_GET, [str(path), int(token)]:

@@ -12,6 +12,7 @@ from coordsvc.base.ports import SilentLogger
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
 from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
 from coordsvc.raft.node import RaftSettings, RecoveredRaft
+from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.effects import Write
 from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
@@ -455,3 +456,36 @@ def test_what_came_behind_a_mutation_that_was_refused_is_not_done(house, guest, 
     assert [each[:2] for each in guest.hear()][-1] == [ops.GOODBYE, codes.OVERLOADED]
     assert not guest.talk.pending
     assert "/1003" not in house.replica.machine.tree.nodes
+
+
+def test_what_an_acl_keeps_from_a_client_it_is_told_nowhere(house, guest):
+    def enter(session, op, *arguments):
+        guest.serial += 1
+        request = msgpack.packb([op, guest.serial, guest.serial, *arguments])
+        house.replica.desk.outgoing.append(command_prefix(session) + request)
+        return guest.hear()
+
+    def ask(op, *arguments):
+        serial = guest.read(op, *arguments) if op in ops.READS else guest.mutate(op, *arguments)
+        return next(told for told in guest.hear() if told[0] == serial)
+
+    mine, others = [[31, "ip", "10.0.0.0/8"]], [[31, "ip", "11.0.0.0/8"]]
+    enter(guest.talk.session, ops.CREATE_ACL, "/hidden", b"secret", 0, False, 0, others)
+    enter(guest.talk.session, ops.CREATE_ACL, "/shown", b"", 0, False, 0, mine)
+    for op, *arguments in (
+        (ops.GET, "/hidden"),
+        (ops.STAT, "/hidden"),
+        (ops.CHILDREN, "/hidden", 0, None, 0, False),
+        (ops.LOCK_GET, "/hidden"),
+        (ops.SET, "/hidden", b"", -1, []),
+        (ops.ACQUIRE, "/hidden", False, True, 0, ""),
+    ):
+        assert ask(op, *arguments)[1] == codes.DENIED, op
+    assert ask(ops.GET, "/shown")[1] == codes.OK
+    names = ask(ops.CHILDREN, "/", 0, None, 0, True)[3][0]
+    assert [name for name, _data, _stat in names] == ["shown"]
+    told = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 1, True) and guest.hear()
+    told += enter(0, ops.SET, "/hidden", b"new", -1, [])
+    told += enter(0, ops.SET, "/shown", b"new", -1, [])
+    assert [each[3] for each in told if each[0] == ops.EVENT] == ["/shown", "/shown"]
+    assert ask(ops.LOCK_LIST, "/", 0, None)[3] == []

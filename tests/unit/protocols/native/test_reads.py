@@ -29,7 +29,7 @@ GOOD = {
 def test_every_question_has_an_answer(op):
     question, consistency, revision = read(op, *GOOD[op], consistency=1, revision=3)
     assert (consistency, revision) == (1, 3)
-    code, value = answer(StateMachine(), Pages(), question)
+    code, value = answer(StateMachine(), Pages(), question, ())
     assert code == (codes.STALE_TOKEN if op == ops.TOKEN_GET else codes.OK), value
 
 
@@ -69,4 +69,4 @@ def test_a_watch_never_falls_behind_the_revision_it_resumes_from():
 
 def test_a_question_that_was_not_checked_is_our_own_fault():
     with pytest.raises(AssertionError):
-        answer(StateMachine(), Pages(), Read(1, 99, []))
+        answer(StateMachine(), Pages(), Read(1, 99, []), ())
