@@ -32,6 +32,7 @@ from coordsvc.protocols.zookeeper.records import (
     pack_connect_response,
     read_connect_request,
 )
+from coordsvc.protocols.zookeeper.shortcuts import path_reply, plain_step, stat_reply
 from coordsvc.protocols.zookeeper.watching import may_hear, path_told
 from coordsvc.protocols.zookeeper.writes import (
     WRITES,
@@ -40,8 +41,7 @@ from coordsvc.protocols.zookeeper.writes import (
     body_of,
     command_of,
     grows,
-    multi_of,
-    step_of,
+    request_of,
 )
 from coordsvc.replica.codec import command_prefix
 from coordsvc.state.acl import Who, who_at
@@ -53,6 +53,7 @@ _ATTACHING: Final = 1  # it is being carried out; requests behind it wait
 _OPEN: Final = 2
 _CLOSED: Final = 3
 
+_FREQUENT: Final = frozenset({numbers.SET_DATA, numbers.CREATE})
 _AHEAD_BYTES_MAX: Final = 8 * limits.MIB
 """Of writes in line of one connection; what comes behind is not looked at before."""
 
@@ -229,7 +230,13 @@ class ZooKeeperConversation:
 
     def _take(self, frame: bytes) -> None:
         """Look at a frame, or leave it until what is in line has been answered."""
-        if self._stage == _OPEN and (self._held or self._is_full or not self._look_at(frame)):
+        if self._stage == _OPEN and (
+            self._held
+            or self._sync is not None
+            or self._ahead_bytes > _AHEAD_BYTES_MAX
+            or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
+            or not self._look_at(frame)
+        ):
             self._hold(frame)
 
     def _take_held(self) -> None:
@@ -271,15 +278,11 @@ class ZooKeeperConversation:
     # ------------------------------------------------------------------ writes
 
     def _write(self, xid: int, op: int, frame: bytes) -> None:
+        kinds: list[int] = []
+        step = plain_step(op, frame) if op in _FREQUENT else None
         try:
-            reader = Reader(frame, 8)
-            kinds: list[int] = []
-            if op == numbers.MULTI:
-                step, kinds = multi_of(reader, self.who)
-            elif op == numbers.CLOSE_SESSION:
-                step = [ops.CLOSE]
-            else:
-                step = step_of(op, reader, self.who)
+            if step is None:
+                step, kinds = request_of(op, Reader(frame, 8), self.who)
         except JuteError:
             self._fail_in_line(xid, numbers.MARSHALLING_ERROR)
             return
@@ -314,6 +317,10 @@ class ZooKeeperConversation:
         self._ahead_bytes -= write.size
         if code:
             self._send(failure(write.xid, applied.revision, error_of(code)))
+        elif write.op == numbers.SET_DATA:
+            self._send(stat_reply(write.xid, applied.revision, applied.value))
+        elif write.op == numbers.CREATE:
+            self._send(path_reply(write.xid, applied.revision, applied.value))
         else:
             self._send(reply(write.xid, applied.revision, body_of(write, applied.value)))
         if write.op == numbers.CLOSE_SESSION:

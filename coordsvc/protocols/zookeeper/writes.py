@@ -79,6 +79,21 @@ class Write:
         self.steps = steps  # the operations of a multi
 
 
+def request_of(op: int, reader: Reader, who: Who) -> tuple[list[Value], list[int]]:
+    """Return the operation in the body of any write, and what it lists if it is a multi.
+
+    Raises:
+        JuteError: the body does not hold it.
+        RefusedError: it asks for what cannot be.
+
+    """
+    if op == numbers.MULTI:
+        return multi_of(reader, who)
+    if op == numbers.CLOSE_SESSION:
+        return [ops.CLOSE], []
+    return step_of(op, reader, who), []
+
+
 def step_of(op: int, reader: Reader, who: Who) -> list[Value]:
     """Return the operation in a request's body, `[op, *arguments]`.
 
