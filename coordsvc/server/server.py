@@ -37,7 +37,7 @@ from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
 
 COMMIT_NEWS_MS: Final = 2
-GC_THRESHOLDS: Final = (10_000, 1, 1_000_000)
+GC_THRESHOLDS: Final = (5_000, 1, 1_000_000)
 """What is new is looked at twice, some milliseconds each; what has survived that, never: a look at
 the nodes of a large tree would stop everything for a third of a second."""
 HAND_OVER_S: Final = 2.0  # a stopping leader waits at most so long for its successor

@@ -9,7 +9,7 @@ Nothing may depend on the order in which nodes stand in a dict: a restored tree 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Final
 
 from coordsvc.base import limits, paths
@@ -19,7 +19,7 @@ from coordsvc.state import acl as acls
 from coordsvc.state import quota
 from coordsvc.state.acl import Acl
 from coordsvc.state.events import Event
-from coordsvc.state.sweep import Sweep
+from coordsvc.state.sweep import TreeSweep
 from coordsvc.state.turn import Outcome, Turn
 from coordsvc.state.znode import Numbers, Znode
 
@@ -34,8 +34,9 @@ class Tree:
 
     def __init__(self) -> None:
         self.nodes: dict[str, Znode] = {paths.ROOT: Znode(b"", 0, 0)}
-        self.sweep: Sweep[str, Znode] | None = None
+        self.sweep: TreeSweep | None = None
         """Set while a snapshot is being read out."""
+        self._sweeps = 0
         self._journal: list[_Change] | None = None
         """What `undo` needs; None outside transactions."""
 
@@ -206,6 +207,13 @@ class Tree:
         fault = paths.fault_of(path)
         return (codes.BAD_PATH, fault) if fault else (codes.NO_NODE, None)
 
+    # Snapshots.
+
+    def begin_sweep(self, encode: Callable[[str, Znode], bytes]) -> None:
+        """Begin to read the tree out as it is now; `sweep` is None again when that is over."""
+        self._sweeps += 1
+        self.sweep = TreeSweep(self.nodes, self._sweeps, encode)
+
     # Several operations as one.
 
     def begin_undoable(self) -> None:
@@ -255,6 +263,8 @@ class Tree:
         """Put a node where none was, as if it had always been there: its parent's numbers stay."""
         parent_path = paths.parent_of(path)
         self._before_change(parent_path, self.nodes[parent_path])
+        if self.sweep is not None:
+            self.sweep.made(node)
         self.nodes[path] = node
         self._link(path)
         turn.events.append(
@@ -314,6 +324,8 @@ class Tree:
         parent_path = paths.parent_of(path)
         parent = self.nodes[parent_path]
         self._before_change(parent_path, parent)
+        if self.sweep is not None:
+            self.sweep.made(node)
         parent.creates += 1
         parent.pzxid = turn.revision
         if parent.children is None:
@@ -344,7 +356,7 @@ class Tree:
 
     def _before_change(self, path: str, node: Znode) -> None:
         if self.sweep is not None:
-            self.sweep.before_change(path)
+            self.sweep.before_change(path, node)
         if self._journal is not None:
             self._journal.append((path, node, node.numbers()))
 

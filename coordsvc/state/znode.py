@@ -43,6 +43,7 @@ class Znode:
         "mzxid",
         "owner",
         "pzxid",
+        "swept",
         "ttl_ms",
         "version",
     )
@@ -68,6 +69,7 @@ class Znode:
         self.ttl_ms = ttl_ms
         self.acl = acl  # None: open to everyone
         self.children: dict[str, None] | None = None
+        self.swept = 0  # the last sweep that has read it: not part of the state
 
     def stat(self) -> Stat:
         """Return the node's numbers in the order of STAT_FIELDS."""

@@ -16,6 +16,7 @@ from tests.bench import (
     failover,
     fanout,
     growth,
+    large,
     machine,
     memory,
     start,
@@ -89,7 +90,8 @@ SUBJECTS: dict[str, tuple[Action, str]] = {
     "restart": (start.restart, "all three restarted with 100,000 nodes"),
     "memory": (memory.nodes, "idle memory; memory per node of 100 bytes"),
     "start": (start.start, "from exec to the first write"),
-    "growth": (growth.main, "cost of a write as everything grows"),
+    "growth": (growth.main, "cost of a write as everything grows; then as `large`"),
+    "large": (large.main, "bytes, pauses and a snapshot of a large tree (--large: a million)"),
     "zookeeper": (zookeeper.main, "our ZooKeeper door beside a real ZooKeeper (needs the peers)"),
     "limits": (machine.main, "what this machine can do: echo, fdatasync"),
 }

@@ -79,15 +79,22 @@ class Driven(ABC):
             *map(str, arguments),
         ]
 
-    def load(self, workload: str, *arguments: object, spread: bool = False) -> Json:
+    def address_of(self, door: str) -> str:
+        """Return where clients reach the leader, or a follower."""
+        if door == "leader":
+            return self.leader_address
+        return next(address for address in self.addresses if address != self.leader_address)
+
+    def load(
+        self, workload: str, *arguments: object, addresses: Sequence[str] | None = None
+    ) -> Json:
         """Have the load generator do one thing; return what it prints.
 
         Raises:
             PeersError: it failed.
 
         """
-        addresses = self.addresses if spread else [self.leader_address]
-        command = self.command(workload, addresses, *arguments)
+        command = self.command(workload, addresses or [self.leader_address], *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise PeersError(f"{self.name}: {' '.join(command)}: {done.stderr[-300:]}")
@@ -112,12 +119,21 @@ class Driven(ABC):
         connections = self.connections(64)
         self.load("put", "-c", 64, "-conns", connections, "-warm", 0.1, "-dur", 3)
 
-    def loop(self, workload: str, outstanding: int, seconds: float) -> Measure:
-        """Return one round of one closed loop."""
+    def loop(
+        self,
+        workload: str,
+        outstanding: int,
+        seconds: float,
+        *,
+        connections: int = 0,
+        door: str = "leader",
+    ) -> Measure:
+        """Return one round of one closed loop; `connections` 0: as many as serve it best."""
         answer = self.load(
             workload,
-            *("-c", outstanding, "-conns", self.connections(outstanding)),
+            *("-c", outstanding, "-conns", connections or self.connections(outstanding)),
             *("-warm", 0.3, "-dur", seconds),
+            addresses=[self.address_of(door)],
         )
         return self._measure(answer, float(str(answer["per_s"])))
 

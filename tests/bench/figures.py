@@ -54,9 +54,15 @@ class Summary:
             rounds=len(measures),
         )
 
+    @property
+    def load_share(self) -> float:
+        """Return the load generator's share of the processor time that an operation takes."""
+        total = sum(self.cpu_us.values())
+        return self.cpu_us.get("client", 0.0) / total if total else 0.0
+
     def as_dict(self) -> dict[str, object]:
         """Return it as JSON has it."""
-        return asdict(self)
+        return asdict(self) | {"load_share": self.load_share}
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

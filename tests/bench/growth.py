@@ -1,117 +1,170 @@
 """What a write costs as everything around it grows: it should cost the same.
 
-The leader's CPU per write is compared, at 64 outstanding on one connection: it depends far less
-on what else the machine does than a rate does.
+Two clusters stand side by side. One stays small, the other grows; after each step both are
+probed in turn, again and again, and the medians of the leader's CPU per write are compared: 64
+outstanding on one connection. So whatever else the machine does falls on both.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
 
-from tests.bench.figures import Summary, print_table, thousands
+from tests.bench import large
+from tests.bench.figures import print_table
 from tests.bench.generator import LoadGenerator
 from tests.bench.memory import TREE
 from tests.bench.nodes import Nodes
 from tests.bench.workloads import Loop, fill, fill_keys, run_loop
 
-COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 FLAT = 1.2
-"""The dearest step may cost so many times what the cheapest does."""
+"""The large cluster may spend so many times what the small one does."""
 WRITE = Loop("write", 64, 1)
 CHURN = Loop("churn", 64, 1)
 WIDE = "/bench/wide{number:07d}"
-"""Beside the nodes that the probe creates and deletes."""
-
-Row = tuple[str, int, float, Summary]
-"""Subject, how many, the leader's CPU µs per write, and the rest."""
-
-
-def measured(
-    generator: LoadGenerator, nodes: Nodes, options: argparse.Namespace, loop: Loop = WRITE
-) -> tuple[float, Summary]:
-    """Return several rounds of the probe: the least cost, as others can only add to it."""
-    rounds, seconds = options.rounds or 5, options.seconds or 1.0
-    found = [run_loop(generator, nodes, loop, seconds=seconds) for _ in range(rounds)]
-    return min(each.cpu_us["leader"] for each in found), Summary.of(found)
+"""Beside the nodes that the probe creates and deletes: all are children of one parent."""
+ROUNDS = 7
+SECONDS = 0.5
 
 
-def steps(
-    subject: str,
-    counts: Iterable[int],
-    grow: Callable[[int, int], object],
-    probe: Callable[[], tuple[float, Summary]],
-) -> list[Row]:
-    """Grow from step to step; return the cost at each."""
-    rows: list[Row] = []
-    done = 0
-    for count in counts:
-        grow(done, count)
-        done = count
-        rows.append((subject, count, *probe()))
-        print(f"  {subject}: {count:,}", flush=True)
-    return rows
+@dataclass(slots=True)
+class Side:
+    """One of the two clusters, with who drives it and who holds sessions and watches on it."""
+
+    nodes: Nodes
+    generator: LoadGenerator
+    holder: LoadGenerator
+
+    def fill(self, template: str, first: int, count: int) -> None:
+        """Create nodes `first` to `count`."""
+        if count > first:
+            fill(self.generator, self.nodes, template, first=first, count=count)
+
+    def hold(self, what: str, count: int) -> None:
+        """Hold so many sessions or watches."""
+        self.holder.run(f"hold_{what}", addresses=self.nodes.addresses, **{what: count})
+
+    def cost(self, loop: Loop, seconds: float) -> float:
+        """Return the leader's CPU µs per operation in one round."""
+        return run_loop(self.generator, self.nodes, loop, seconds=seconds).cpu_us["leader"]
 
 
-def grow_tree(options: argparse.Namespace, subject: str, template: str, loop: Loop) -> list[Row]:
-    """Measure with more and more nodes at paths made from `template`."""
-    counts = COUNTS if options.large else COUNTS[:-1]
-    with Nodes(options.folder / template.split("/")[1]) as nodes, LoadGenerator() as generator:
-        fill_keys(generator, nodes)
-        return steps(
-            subject,
-            counts,
-            lambda done, count: fill(generator, nodes, template, first=done, count=count),
-            lambda: measured(generator, nodes, options, loop),
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Something that grows: how, through which sizes, and what is done meanwhile."""
+
+    subject: str
+    loop: Loop
+    counts: Sequence[int]
+    grow: Callable[[Side, int, int], None]
+    """Called with the side, the present count and the one to reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One size, beside the smallest."""
+
+    subject: str
+    count: int
+    small_us: float
+    large_us: float
+    spread: float
+    """Of the ratios of single rounds, as a share of their median."""
+
+    @property
+    def ratio(self) -> float:
+        """Return how many times more a write costs than beside the smallest size."""
+        return self.large_us / self.small_us
+
+    @property
+    def verdict(self) -> str:
+        """Return what the table says: ratios that scatter more than the bound prove nothing."""
+        if self.ratio <= FLAT:
+            return "flat"
+        return "not flat" if self.spread < 2 * (FLAT - 1) else "noisy"
+
+
+def growths(*, a_million: bool) -> list[Growth]:
+    """Return everything that is made to grow."""
+    nodes = [1_000, 10_000, 100_000] + [1_000_000] * a_million
+    return [
+        Growth("nodes", WRITE, nodes, lambda side, now, to: side.fill(TREE, now, to)),
+        Growth(
+            "children of one parent",
+            CHURN,
+            [1, 1_000, 100_000],
+            lambda side, now, to: side.fill(WIDE, now, to),
+        ),
+        Growth(
+            "watches elsewhere",
+            WRITE,
+            [10, 1_000, 10_000, 100_000],
+            lambda side, _now, to: side.hold("watches", to),
+        ),
+        Growth(
+            "idle sessions",
+            WRITE,
+            [10, 1_000, 10_000],
+            lambda side, _now, to: side.hold("sessions", to),
+        ),
+    ]
+
+
+def measure(
+    growth: Growth, small: Side, large: Side, options: argparse.Namespace
+) -> Iterator[Step]:
+    """Grow one side step by step; give the cost at each size beside the smallest."""
+    rounds, seconds = options.rounds or ROUNDS, options.seconds or SECONDS
+    growth.grow(small, 0, growth.counts[0])
+    now = 0
+    for count in growth.counts:
+        growth.grow(large, now, count)
+        now = count
+        pairs = [
+            (small.cost(growth.loop, seconds), large.cost(growth.loop, seconds))
+            for _ in range(rounds)
+        ]
+        ratios = sorted(b / a for a, b in pairs)
+        middle = ratios[len(ratios) // 4 : -(len(ratios) // 4) or None]
+        yield Step(
+            growth.subject,
+            count,
+            median(a for a, _ in pairs),
+            median(b for _, b in pairs),
+            (middle[-1] - middle[0]) / median(ratios),
         )
-
-
-def grow_clients(options: argparse.Namespace) -> list[Row]:
-    """Measure with more and more sessions, and with more and more watches that never match."""
-    rows: list[Row] = []
-    with (
-        Nodes(options.folder / "clients") as nodes,
-        LoadGenerator() as generator,
-        LoadGenerator() as holder,
-    ):
-        fill_keys(generator, nodes)
-
-        def hold(what: str) -> Callable[[int, int], object]:
-            return lambda _done, count: holder.run(
-                f"hold_{what}", addresses=nodes.addresses, **{what: count}
-            )
-
-        def probe() -> tuple[float, Summary]:
-            return measured(generator, nodes, options)
-
-        rows += steps("watches elsewhere", (10, 1_000, 10_000, 100_000), hold("watches"), probe)
-        holder.run("hold_watches", addresses=nodes.addresses, watches=0)
-        rows += steps("idle sessions", (10, 1_000, 10_000), hold("sessions"), probe)
-    return rows
+        print(f"  {growth.subject}: {count:,}", flush=True)
 
 
 def main(options: argparse.Namespace) -> None:
     """Print the cost of a write at every size, and whether it is flat."""
-    rows = [
-        *grow_tree(options, "nodes", TREE, WRITE),
-        *grow_tree(options, "children of one parent", WIDE, CHURN),
-        *grow_clients(options),
-    ]
-    cheapest: dict[str, float] = {}
-    for subject, _, cost, _ in rows:
-        cheapest[subject] = min(cheapest.get(subject, cost), cost)
+    steps: list[Step] = []
+    for number, growth in enumerate(growths(a_million=options.large)):
+        with contextlib.ExitStack() as running:
+            sides = []
+            for name in ("small", "large"):
+                nodes = running.enter_context(Nodes(options.folder / f"{name}{number}"))
+                generator, holder = (running.enter_context(LoadGenerator()) for _ in "ab")
+                fill_keys(generator, nodes)
+                sides.append(Side(nodes, generator, holder))
+            steps += measure(growth, sides[0], sides[1], options)
     print_table(
-        ("as these grow", "count", "leader µs", "of least", "per s", "p99 µs", ""),
+        ("as these grow", "count", "small µs", "large µs", "ratio", "spread", "verdict"),
         (
             [
-                subject,
-                f"{count:,}",
-                f"{summary.cpu_us['leader']:.2f}",
-                f"{summary.cpu_us['leader'] / cheapest[subject]:.2f}",
-                thousands(summary.per_s),
-                thousands(summary.p99_us),
-                "" if cost <= FLAT * cheapest[subject] else "not flat",
+                step.subject,
+                f"{step.count:,}",
+                f"{step.small_us:.2f}",
+                f"{step.large_us:.2f}",
+                f"{step.ratio:.2f}",
+                f"{step.spread:.0%}",
+                step.verdict,
             ]
-            for subject, count, cost, summary in rows
+            for step in steps
         ),
     )
+    print()
+    large.main(options)

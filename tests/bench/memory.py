@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass
 from statistics import mean
 
 from tests.bench import proc
@@ -15,6 +14,7 @@ from tests.bench.workloads import Loop, fill, fill_keys, run_loop
 
 SETTLE_S = 2.0
 SESSIONS = 10_000
+FIRST_SESSIONS = 300
 TREE = "/tree/b{branch:04d}/node{number:07d}"
 SMALL, LARGE = 100_000, 1_000_000
 MIB = 2**20
@@ -30,40 +30,42 @@ def growth_per(before: dict[str, int], after: dict[str, int], count: int) -> flo
     return mean(after[role] - before[role] for role in before) / count
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What was found."""
+def weigh_sessions(nodes: Nodes, generator: LoadGenerator, count: int) -> float:
+    """Return by how many bytes fresh nodes grow for each idle session, on average.
 
-    idle_bytes: int
-    """Of the largest idle node."""
-    per_session_bytes: float
-    per_node_bytes: float
+    A node in use has memory to spare, which would hide them: so nothing else comes before. A few
+    come and go first, as what is loaded for the first session is not the second's.
+    """
+    addresses = nodes.addresses
+    generator.run("hold_sessions", addresses=addresses, sessions=FIRST_SESSIONS)
+    time.sleep(SETTLE_S)
+    before = sizes(nodes)
+    generator.run("hold_sessions", addresses=addresses, sessions=FIRST_SESSIONS + count)
+    time.sleep(SETTLE_S)
+    after = sizes(nodes)
+    lost = generator.run("hold_sessions", addresses=addresses, sessions=FIRST_SESSIONS + count)
+    assert not lost["lost"], f"{lost['lost']} sessions were lost"
+    generator.run("hold_sessions", addresses=addresses, sessions=0)
+    return growth_per(before, after, count)
 
 
-def weigh(nodes: Nodes, generator: LoadGenerator, *, sessions: int, count: int) -> Weights:
-    """Return the weights of fresh nodes, of idle sessions, and of nodes of 100 bytes."""
+def weigh_nodes(nodes: Nodes, generator: LoadGenerator, count: int) -> tuple[float, float]:
+    """Return the bytes of the largest idle node, and by how many nodes grow for each znode."""
     time.sleep(SETTLE_S)
     idle = sizes(nodes)
     fill_keys(generator, nodes)
     before = sizes(nodes)
     fill(generator, nodes, TREE, count=count)
     time.sleep(SETTLE_S)
-    with_tree = sizes(nodes)
-    generator.run("hold_sessions", addresses=nodes.addresses, sessions=sessions)
-    time.sleep(SETTLE_S)
-    with_sessions = sizes(nodes)
-    generator.run("hold_sessions", addresses=nodes.addresses, sessions=0)
-    return Weights(
-        max(idle.values()),
-        growth_per(with_tree, with_sessions, sessions),
-        growth_per(before, with_tree, count),
-    )
+    return max(idle.values()), growth_per(before, sizes(nodes), count)
 
 
 def sessions(options: argparse.Namespace) -> None:
     """Print what idle sessions weigh, and what they cost those who write."""
+    with Nodes(options.folder / "weights") as nodes, LoadGenerator() as generator:
+        weight = weigh_sessions(nodes, generator, SESSIONS)
     with (
-        Nodes(options.folder) as nodes,
+        Nodes(options.folder / "among") as nodes,
         LoadGenerator() as generator,
         LoadGenerator() as holder,
     ):
@@ -71,10 +73,8 @@ def sessions(options: argparse.Namespace) -> None:
         loop, seconds = Loop("write", 64, 1), options.seconds or 2.0
         runs = range(options.rounds or 3)
         alone = Summary.of([run_loop(generator, nodes, loop, seconds=seconds) for _ in runs])
-        before = sizes(nodes)
         made = holder.run("hold_sessions", addresses=nodes.addresses, sessions=SESSIONS)
         time.sleep(SETTLE_S)
-        after = sizes(nodes)
         watched = {role: proc.cpu_s(pid) for role, pid in nodes.roles().items()}
         time.sleep(5)
         idle_cpu = {r: (proc.cpu_s(p) - watched[r]) / 5 for r, p in nodes.roles().items()}
@@ -82,7 +82,7 @@ def sessions(options: argparse.Namespace) -> None:
         held = holder.run("hold_sessions", addresses=nodes.addresses, sessions=SESSIONS)
     print(f"{SESSIONS:,} idle sessions over three nodes, opened in {made['seconds']:.1f} s,"
           f" lost {held['lost']}")  # fmt: skip
-    print(f"memory: {growth_per(before, after, SESSIONS):,.0f} B per session on each node")
+    print(f"memory: {weight:,.0f} B per session on each node")
     print("idle CPU: " + ", ".join(f"{r} {s * 100:.1f} %" for r, s in idle_cpu.items()))
     print_table(
         ("64 writers", "per s", "p50 µs", "p99 µs", "leader µs"),

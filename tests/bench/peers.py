@@ -8,12 +8,14 @@ write lies in PEERS_STATE, by default `.state` in that folder.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,6 +26,11 @@ from tests.bench.generator import ROOT
 
 FOLDER_VARIABLE: Final = "COORDSVC_PEERS"
 UP_S: Final = 120
+IDLE_TTL_S: Final = 30
+HOLD_S_MAX: Final = 3_600
+CALM_LOOKS: Final = 2
+CALM_CPU_S: Final = 0.4
+"""Who opens sessions takes more of each second, who keeps ten thousand alive takes less."""
 
 
 def find_folder() -> Path:
@@ -138,6 +145,35 @@ class Peer(Driven):
         time.sleep(1)
         self.settled(self.start_up(keep=True, node=self.leader))
 
+    @contextlib.contextmanager
+    def idle_sessions(self, count: int) -> Iterator[None]:
+        """Hold so many sessions on all nodes meanwhile.
+
+        etcd's leases are kept alive over one connection, as they would be.
+        """
+        arguments = ("-n", count, "-ttl", IDLE_TTL_S, "-warm", 0, "-dur", HOLD_S_MAX, "-mux")
+        command = self.command("sessions", self.addresses, *arguments)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as holder:
+            try:
+                self._calmed(holder)
+                yield
+                if holder.poll() is not None:
+                    raise PeersError(f"{self.name} lost idle sessions: not comparable")
+            finally:
+                holder.kill()
+
+    def _calmed(self, holder: subprocess.Popen[bytes]) -> None:
+        """Wait until all sessions are opened: from then on their holder does little."""
+        until = time.monotonic() + UP_S
+        spent, calm = 0.0, 0
+        while calm < CALM_LOOKS:
+            time.sleep(1)
+            if holder.poll() is not None or time.monotonic() > until:
+                raise PeersError(f"{self.name}: the idle sessions could not be opened")
+            now = proc.cpu_s(holder.pid)
+            calm = calm + 1 if now - spent < CALM_CPU_S else 0
+            spent = now
+
     def first_write_after(self, began: float) -> float:
         """Return seconds from `began` until the running nodes take a write and show old data."""
         probe = [
@@ -158,7 +194,7 @@ class Peer(Driven):
                 found.append(f"{self.name} runs without syncing")
             if proc.environment_of(pid).get("ETCD_UNSAFE_NO_FSYNC", "") not in ("", "false"):
                 found.append(f"{self.name} runs without syncing")
-        for name in ("ETCD_FLAGS", "ZK_EXTRA", "ZK_JVM"):
+        for name in ("ETCD_FLAGS", "ETCD_PROCS", "ZK_EXTRA", "ZK_HEAP", "ZK_JVM"):
             if os.environ.get(name):
                 found.append(f"{name} is set: {self.name} does not run with its defaults")
         for file in self.data.glob("*/zoo.cfg"):

@@ -10,33 +10,28 @@ from types import TracebackType
 from typing import Final, Self
 
 from tests.bench import failover
-from tests.bench.against import (
-    OURS,
-    Comparison,
-    figure_of,
-    print_comparisons,
-    require_alike,
-    write_results,
-)
+from tests.bench.against import require_alike
+from tests.bench.comparison import OURS, Comparison, figure_of
 from tests.bench.driven import Driven
 from tests.bench.figures import Measure, Summary
-from tests.bench.goals import Figure, Row
+from tests.bench.goals import Figure, Load, Row
 from tests.bench.nodes import Nodes
 from tests.bench.peers import Peer, find_folder
+from tests.bench.report import print_comparisons, write_results
 
 THEIRS: Final = "zookeeper"
 LOADS: Final = {"write": "put", "read": "sread", "synced read": "lread"}
 """What the load generator calls each workload."""
 
 LOOP_ROWS: Final = [
-    *(Row("write", "write", w, Figure.RATE, times=1.0) for w in (16, 64, 256)),
-    *(Row("write, p99", "write", w, Figure.P99, times=1.0) for w in (16, 64, 256)),
-    *(Row("read", "read", w, Figure.RATE, times=1.0) for w in (1, 16, 64, 256)),
-    *(Row("sync + read", "synced read", w, Figure.RATE, times=1.0) for w in (16, 64, 256)),
+    *(Row("write", Load("write", w), Figure.RATE, times=1.0) for w in (16, 64, 256)),
+    *(Row("write, p99", Load("write", w), Figure.P99, times=1.0) for w in (16, 64, 256)),
+    *(Row("read", Load("read", w), Figure.RATE, times=1.0) for w in (1, 16, 64, 256)),
+    *(Row("sync + read", Load("synced read", w), Figure.RATE, times=1.0) for w in (16, 64, 256)),
 ]
 OUTAGE_ROWS: Final = [
-    Row("outage after kill -9 of the leader", "kill", 0, Figure.SECONDS, times=1.0),
-    Row("outage when the leader falls silent", "silence", 0, Figure.SECONDS, times=1.0),
+    Row("outage after kill -9 of the leader", Load("kill"), Figure.SECONDS, times=1.0),
+    Row("outage when the leader falls silent", Load("silence"), Figure.SECONDS, times=1.0),
 ]
 
 
@@ -82,7 +77,7 @@ def compare_loops(
 ) -> list[Comparison]:
     """Return the closed loops of both, interleaved."""
     measures: dict[tuple[str, int, str], list[Measure]] = {}
-    subjects = list(dict.fromkeys((row.subject, row.outstanding) for row in rows))
+    subjects = list(dict.fromkeys((row.load.subject, row.load.outstanding) for row in rows))
     if not subjects:
         return []
     with Peer(THEIRS, peers) as theirs, Door(folder / "loops", peers) as ours:
@@ -103,7 +98,7 @@ def compare_loops(
 def _comparison(row: Row, measures: dict[tuple[str, int, str], list[Measure]]) -> Comparison:
     found = Comparison(row)
     for (subject, outstanding, service), taken in measures.items():
-        if (subject, outstanding) == (row.subject, row.outstanding):
+        if (subject, outstanding) == (row.load.subject, row.load.outstanding):
             found.figures[service] = [figure_of(row, one) for one in taken]
             found.summaries[service] = Summary.of(taken)
     return found
@@ -113,7 +108,7 @@ def compare_outages(
     rows: list[Row], folder: Path, peers: Path, *, rounds: int
 ) -> Iterator[Comparison]:
     """Yield the outages of both, one cluster at a time."""
-    found = {row.subject: Comparison(row) for row in rows}
+    found = {row.load.subject: Comparison(row) for row in rows}
     sides: list[tuple[str, Driven]] = [
         (THEIRS, Peer(THEIRS, peers)),
         (OURS, Door(folder / "outages", peers)),
@@ -138,11 +133,10 @@ def main(options: argparse.Namespace) -> None:
     def chosen(rows: list[Row]) -> list[Row]:
         return [row for row in rows if options.only in row.title]
 
-    found = compare_loops(
-        chosen(LOOP_ROWS), options.folder, peers, rounds=rounds, seconds=options.seconds or 2.0
-    )
+    seconds = options.seconds or 2.0
+    found = compare_loops(chosen(LOOP_ROWS), options.folder, peers, rounds=rounds, seconds=seconds)
     found += compare_outages(chosen(OUTAGE_ROWS), options.folder, peers, rounds=rounds)
     services = [OURS, THEIRS]
     print_comparisons(found, services)
     if options.out:
-        write_results(options.out, found, services, options)
+        write_results(options.out, found, services, rounds=rounds, seconds=seconds)
