@@ -88,11 +88,13 @@ class Capture:
         assert parts.tree.sweep is None, "one capture at a time"
         self.revision: Index = parts.revision
         self._tree, self._sessions, self._locks = parts.tree, parts.sessions, parts.locks
-        parts.tree.begin_sweep(_encode_node)
-        assert parts.tree.sweep is not None
         parts.sessions.sweep = Sweep(parts.sessions.by_id, _encode_session)
         parts.locks.sweep = Sweep(parts.locks.by_path, _encode_lock)
-        self._sweeps = (parts.tree.sweep, parts.sessions.sweep, parts.locks.sweep)
+        self._sweeps = (
+            parts.tree.begin_sweep(_encode_node),
+            parts.sessions.sweep,
+            parts.locks.sweep,
+        )
         header = (
             MAGIC,
             STATE_VERSION,

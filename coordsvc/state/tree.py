@@ -209,10 +209,11 @@ class Tree:
 
     # Snapshots.
 
-    def begin_sweep(self, encode: Callable[[str, Znode], bytes]) -> None:
-        """Begin to read the tree out as it is now; `sweep` is None again when that is over."""
+    def begin_sweep(self, encode: Callable[[str, Znode], bytes]) -> TreeSweep:
+        """Begin to read the tree out as it is now; set `sweep` to None when that is over."""
         self._sweeps += 1
-        self.sweep = TreeSweep(self.nodes, self._sweeps, encode)
+        self.sweep = sweep = TreeSweep(self.nodes, self._sweeps, encode)
+        return sweep
 
     # Several operations as one.
 

@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.bench import peers
-from tests.bench.against import OURS, Comparison
+from tests.bench.comparison import OURS, Comparison
 from tests.bench.chart import Bar, draw
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
-from tests.bench.goals import Figure, Row
+from tests.bench.goals import (
+    AMONG_SESSIONS_ROWS,
+    FANOUT_ROWS,
+    LOOP_ROWS,
+    SINGLE_ROWS,
+    VARIANT_ROWS,
+    Figure,
+    Load,
+    Row,
+)
+from tests.bench.growth import Step
 from tests.bench.nodes import NotDurableError, Syncs, require_synced
 from tests.bench.proc import Disk
 
@@ -56,20 +66,20 @@ def compared(row: Row, ours: float, **theirs: float) -> Comparison:
 
 
 def test_a_rate_is_held_against_the_faster_peer() -> None:
-    row = Row("write", "write", 64, Figure.RATE, times=2.0)
+    row = Row("write", Load("write", 64), Figure.RATE, times=2.0)
     assert compared(row, 200, etcd=50, zookeeper=100).is_met
     assert not compared(row, 199, etcd=50, zookeeper=100).is_met
     assert compared(row, 200, etcd=50, zookeeper=100).ratio == 2.0
 
 
 def test_a_time_is_held_against_the_shorter_one() -> None:
-    row = Row("last watcher", "watch", 1000, Figure.P50, times=0.5)
+    row = Row("last watcher", Load("watch", 1000), Figure.P50, times=0.5)
     assert compared(row, 50, etcd=300, zookeeper=100).is_met
     assert not compared(row, 51, etcd=300, zookeeper=100).is_met
 
 
 def test_a_bound_holds_whatever_the_peers_do() -> None:
-    row = Row("outage", "kill", 0, Figure.SECONDS, bound=0.3)
+    row = Row("outage", Load("kill"), Figure.SECONDS, bound=0.3)
     assert compared(row, 0.3).is_met
     assert not compared(row, 0.4, etcd=5.0).is_met
 
@@ -108,3 +118,38 @@ def test_a_peer_that_does_not_sync_is_not_compared_with(
     (tmp_path / "data/zk/1/zoo.cfg").write_text("forceSync=no\n")
     peer = peers.Peer("zookeeper", tmp_path)
     assert any("turns syncing off" in reason for reason in peer.unlike())
+
+
+def test_every_row_can_be_told_from_the_others() -> None:
+    rows = [*LOOP_ROWS, *VARIANT_ROWS, *AMONG_SESSIONS_ROWS, *FANOUT_ROWS, *SINGLE_ROWS]
+    assert len({(row.title, row.load, row.figure) for row in rows}) == len(rows)
+    assert all(bool(row.times) != bool(row.bound) for row in rows)
+
+
+def test_the_load_generators_share_of_the_cost_is_told() -> None:
+    summary = Summary.of([Measure(1, 1, 1, {"leader": 5, "follower 1": 2, "client": 3})])
+    assert summary.load_share == 0.3
+    assert summary.as_dict()["load_share"] == 0.3
+    assert Summary.of([Measure(1, 1, 1)]).load_share == 0.0
+
+
+@pytest.mark.parametrize(
+    ("large_us", "spread", "verdict"),
+    [(11.9, 0.1, "flat"), (12.1, 0.1, "not flat"), (12.1, 0.5, "noisy")],
+)
+def test_growth_is_judged_by_the_ratio_unless_its_rounds_scatter(
+    large_us: float, spread: float, verdict: str
+) -> None:
+    assert Step("nodes", 10, 10.0, large_us, spread).verdict == verdict
+
+
+def test_a_peer_is_reached_at_its_leader_or_at_a_follower(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(peers.STATE_VARIABLE, str(tmp_path))
+    (tmp_path / "goload").touch()
+    peer = peers.Peer("etcd", tmp_path)
+    peer.addresses, peer.leader_address = ["1:1", "2:1", "3:1"], "1:1"
+    assert (peer.address_of("leader"), peer.address_of("follower")) == ("1:1", "2:1")
+    monkeypatch.setenv("ETCD_PROCS", "1")
+    assert any("ETCD_PROCS" in reason for reason in peer.unlike())
