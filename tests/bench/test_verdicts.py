@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench import peers
-from tests.bench.comparison import OURS, Comparison
 from tests.bench.chart import Bar, draw
+from tests.bench.comparison import OURS, Comparison
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
 from tests.bench.goals import (
