@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final, TypeAlias, cast
 
@@ -14,6 +15,8 @@ from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.languages import WORD, WORD_BYTES, ZOOKEEPER, language_of
+from coordsvc.server.tls import name_of
+from coordsvc.state.acl import Who
 
 CONNECTIONS_MAX: Final = 20_000
 LOOK_S: Final = 2.0
@@ -28,7 +31,10 @@ Conversation: TypeAlias = NativeConversation | ZooKeeperConversation
 class ClientPort:
     """The port clients connect to, whatever language they speak."""
 
-    def __init__(self, hall: Hall, zookeeper: ZooKeeperHall, driver: Driver) -> None:
+    def __init__(
+        self, hall: Hall, zookeeper: ZooKeeperHall, driver: Driver, *, per_host_max: int = 0
+    ) -> None:
+        """Prepare; `per_host_max` is how many connections one address may have, 0: any number."""
         self.hall = hall
         self.zookeeper = zookeeper
         self.driver = driver
@@ -39,21 +45,43 @@ class ClientPort:
         self.sockets: dict[ClientSocket, None] = {}
         """All of them, also those whose language is not told yet."""
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
+        self.per_host_max = per_host_max
+        self.per_host: dict[str, int] = {}
+        """How many connections each address has; kept only if there is a limit."""
+        self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         driver.flush_clients = self.flush
 
-    async def listen(self, host: str, port: int) -> None:
-        """Start to accept connections.
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Start to accept connections; may be called for several addresses.
 
         Raises:
             OSError: the address cannot be had.
 
         """
-        self._server = await self._loop.create_server(
-            lambda: ClientSocket(self), host, port, backlog=1024
+        server = await self._loop.create_server(
+            lambda: ClientSocket(self, secure=tls is not None), host, port, backlog=1024, ssl=tls
         )
-        self._timer = self._loop.call_later(LOOK_S, self._look_after)
+        self._servers.append(server)
+        if self._timer is None:
+            self._timer = self._loop.call_later(LOOK_S, self._look_after)
+
+    def admit(self, host: str) -> bool:
+        """Count a connection from `host`; tell whether it may stay."""
+        if not self.per_host_max or not host:
+            return True
+        count = self.per_host.get(host, 0)
+        if count >= self.per_host_max:
+            return False
+        self.per_host[host] = count + 1
+        return True
+
+    def dismiss(self, host: str) -> None:
+        """Count a connection from `host` no longer."""
+        if host in self.per_host:
+            self.per_host[host] -= 1
+            if not self.per_host[host]:
+                del self.per_host[host]
 
     def flush(self) -> None:
         """Send what the conversations have gathered: one write per connection and turn.
@@ -95,8 +123,8 @@ class ClientPort:
         """Stop accepting, and close every connection."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self.flush()
         while self.hall.told:
             self.flush()
@@ -108,17 +136,20 @@ class ClientSocket(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_address", "_conversation", "_counters", "_driver", "_first", "_port", "_resting",
-        "_since", "_transport",
+        "_address", "_conversation", "_counters", "_driver", "_first", "_host", "_port", "_resting",
+        "_since", "_transport", "secure",
     )  # fmt: skip
 
-    def __init__(self, port: ClientPort) -> None:
+    def __init__(self, port: ClientPort, *, secure: bool = False) -> None:
         self._port = port
+        self.secure = secure
+        """Whether it speaks TLS."""
         self._driver = port.driver
         self._counters: Counters = port.driver.counters
         self._transport: asyncio.Transport | None = None
         self._conversation: Conversation | None = None
         self._address = ""
+        self._host = ""
         self._first = b""  # what came before the language was told
         self._resting = False
         """Whether nothing is read because the conversation has enough to do."""
@@ -130,12 +161,14 @@ class ClientSocket(asyncio.Protocol):
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is not one
         port = self._port
         self._counters.client_connections_total += 1
-        if len(port.sockets) >= CONNECTIONS_MAX:
+        peer = transport.get_extra_info("peername")
+        host = peer[0] if peer else ""
+        if len(port.sockets) >= CONNECTIONS_MAX or not port.admit(host):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=limits.OUTBOX_BYTES_MAX)
-        peer = transport.get_extra_info("peername")
-        self._address = f"{peer[0]}:{peer[1]}" if peer else ""
+        self._host = host
+        self._address = f"{host}:{peer[1]}" if peer else ""
         port.sockets[self] = None
         self._counters.client_connections += 1
 
@@ -172,12 +205,19 @@ class ClientSocket(asyncio.Protocol):
                 transport.close()
                 return None
         if language == ZOOKEEPER:
-            conversation: Conversation = ZooKeeperConversation(port.zookeeper, self._address)
+            conversation: Conversation = ZooKeeperConversation(
+                port.zookeeper, self._address, self._shown_by_certificate(transport)
+            )
         else:
             conversation = NativeConversation(port.hall, self._address)
         self._conversation = conversation
         port.connections[conversation] = self
         return conversation
+
+    def _shown_by_certificate(self, transport: asyncio.Transport) -> Who:
+        """Return who the client's certificate names; nobody without one."""
+        certificate = transport.get_extra_info("peercert") if self.secure else None
+        return (("x509", name_of(certificate["subject"])),) if certificate else ()
 
     def _rest(self, conversation: Conversation) -> None:
         """Read nothing more until the conversation has room again."""
@@ -189,6 +229,7 @@ class ClientSocket(asyncio.Protocol):
         """End the conversation."""
         if self._port.sockets.pop(self, self) is None:
             self._counters.client_connections -= 1
+            self._port.dismiss(self._host)
         conversation = self._conversation
         if conversation is not None:
             self._port.connections.pop(conversation, None)

@@ -72,6 +72,10 @@ class Settings:
     zookeeper_timeout_max_ms: int
     zookeeper_super_digest: str
     """`user:base64` of whom no ACL stops; empty: nobody."""
+    zookeeper_words: frozenset[str]
+    zookeeper_admin_address: Address | None
+    zookeeper_metrics_address: Address | None
+    connections_per_host_max: int
     snapshot_every_entries: int
     snapshot_every_bytes: int
     log_entries_kept: int
@@ -271,6 +275,10 @@ class _Reader:
             zookeeper_timeout_min_ms=self.take(options.ZOOKEEPER_TIMEOUT_MIN_MS),
             zookeeper_timeout_max_ms=self.take(options.ZOOKEEPER_TIMEOUT_MAX_MS),
             zookeeper_super_digest=self.take(options.ZOOKEEPER_SUPER_DIGEST),
+            zookeeper_words=self.take(options.ZOOKEEPER_WORDS),
+            zookeeper_admin_address=self.take(options.ZOOKEEPER_ADMIN_ADDRESS),
+            zookeeper_metrics_address=self.take(options.ZOOKEEPER_METRICS_ADDRESS),
+            connections_per_host_max=self.take(options.CONNECTIONS_PER_HOST_MAX),
             snapshot_every_entries=self.take(options.SNAPSHOT_EVERY_ENTRIES),
             snapshot_every_bytes=self.take(options.SNAPSHOT_EVERY_BYTES),
             log_entries_kept=self.take(options.LOG_ENTRIES_KEPT),
@@ -308,11 +316,14 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _address_faults(settings: Settings) -> Iterator[str]:
-    listening = (
+    wanted = (
         (options.CLIENT_ADDRESS, settings.client_address),
         (options.PEER_ADDRESS, settings.peer_address),
         (options.HTTP_ADDRESS, settings.http_address),
+        (options.ZOOKEEPER_ADMIN_ADDRESS, settings.zookeeper_admin_address),
+        (options.ZOOKEEPER_METRICS_ADDRESS, settings.zookeeper_metrics_address),
     )
+    listening = [(option, at) for option, at in wanted if at is not None]
     open_doors = [f"{option.name} {at}" for option, at in listening if not at.is_loopback]
     if open_doors and not settings.insecure:
         yield (
@@ -322,7 +333,8 @@ def _address_faults(settings: Settings) -> Iterator[str]:
         )
     fixed = [str(address) for _, address in listening if address.port]
     if len(set(fixed)) < len(fixed):
-        yield "client-address, peer-address and http-address must differ from one another"
+        names = ", ".join(option.name for option, _ in listening)
+        yield f"{names} must differ from one another"
     advertised = (
         (options.ADVERTISE_CLIENT, settings.advertise_client),
         (options.ADVERTISE_PEER, settings.advertise_peer),

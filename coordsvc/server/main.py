@@ -15,6 +15,7 @@ from coordsvc.base.ports import Logger
 from coordsvc.server import logs
 from coordsvc.server.config import Settings
 from coordsvc.server.notify import READY, STOPPING, notify
+from coordsvc.server.overview import Overview
 from coordsvc.server.server import Server, listening
 from coordsvc.server.status import native_status
 from coordsvc.server.zoocfg.translation import WARNING, Notice
@@ -27,16 +28,31 @@ async def serve(settings: Settings, log: Logger) -> int:
     loop = asyncio.get_running_loop()
     server = Server(settings, log)
     server.hall.status = lambda: native_status(server)
+    overview = Overview(server)
+    overview.attach()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.request_stop)
     try:
         await server.start()
         # What HTTP needs takes longer to load than all the rest: consensus need not wait for it.
         http = await loop.run_in_executor(None, importlib.import_module, "coordsvc.server.admin")
-        admin = http.AdminSite(server)
+        admin = http.AdminSite(server, overview)
         gc.freeze()
-        address = settings.http_address
-        await listening(admin.listen(address.host, address.port), address, "http-address")
+        for listen, address, option in (
+            (admin.listen, settings.http_address, "http-address"),
+            (
+                admin.listen_for_commands,
+                settings.zookeeper_admin_address,
+                "zookeeper-admin-address",
+            ),
+            (
+                admin.listen_for_metrics,
+                settings.zookeeper_metrics_address,
+                "zookeeper-metrics-address",
+            ),
+        ):
+            if address is not None:
+                await listening(listen(address.host, address.port), address, option)
     except BaseException:
         await server.stop()
         raise

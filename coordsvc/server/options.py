@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from coordsvc.base import limits
+from coordsvc.protocols.zookeeper.words import WORDS
 from coordsvc.server.addresses import NODE_NAME, Address, Member, address_of, members_of
 
 T_co = TypeVar("T_co", covariant=True)
@@ -122,6 +123,16 @@ _SWITCH: Final = {"true": True, "yes": True, "on": True, "1": True} | {
 }
 
 
+def _parse_words(text: str) -> frozenset[str]:
+    words = {part.strip() for part in text.split(",") if part.strip()}
+    if "*" in words:
+        return frozenset(WORDS)
+    unknown = sorted(words - WORDS.keys())
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no such word")
+    return frozenset(words)
+
+
 def _parse_switch(text: str) -> bool:
     try:
         return _SWITCH[text.lower()]
@@ -161,6 +172,7 @@ _SECRET: Final = Kind(
     "FILE", "a file that holds 16 or more printable characters, or nothing", _parse_secret
 )
 _SWITCHED: Final = Kind("BOOL", "true or false", _parse_switch, is_switch=True)
+_WORDS: Final = Kind("LIST", f"words of {', '.join(WORDS)}, or *, or nothing", _parse_words)
 _MEMBERS: Final[Kind[tuple[Member, ...]]] = Kind(
     "LIST",
     "name=host[:peer][/client[/http]],... such as n1=10.0.0.1:2281/2181/8181,n2=10.0.0.2",
@@ -267,6 +279,30 @@ ZOOKEEPER_SUPER_DIGEST: Final = Option(
     "",
     "Whom no ACL stops: a ZooKeeper client that authenticates as this user (default: nobody).",
 )
+ZOOKEEPER_WORDS: Final = Option(
+    "zookeeper-words",
+    _WORDS,
+    "srvr",
+    "Four-letter words that the client port answers; * for all.",
+)
+ZOOKEEPER_ADMIN_ADDRESS: Final = Option(
+    "zookeeper-admin-address",
+    _REACHED_AT,
+    "",
+    "Where to answer ZooKeeper's admin commands beside http-address, such as 0.0.0.0:8080.",
+)
+ZOOKEEPER_METRICS_ADDRESS: Final = Option(
+    "zookeeper-metrics-address",
+    _REACHED_AT,
+    "",
+    "Where to show metrics under ZooKeeper's names beside http-address, such as 0.0.0.0:7000.",
+)
+CONNECTIONS_PER_HOST_MAX: Final = Option(
+    "connections-per-host-max",
+    _number(0, 10**6),
+    "0",
+    "Client connections taken from one address; 0: any number.",
+)
 SNAPSHOT_EVERY_ENTRIES: Final = Option(
     "snapshot-every-entries",
     _number(100, 10**9),
@@ -341,6 +377,10 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ZOOKEEPER_TIMEOUT_MIN_MS,
     ZOOKEEPER_TIMEOUT_MAX_MS,
     ZOOKEEPER_SUPER_DIGEST,
+    ZOOKEEPER_WORDS,
+    ZOOKEEPER_ADMIN_ADDRESS,
+    ZOOKEEPER_METRICS_ADDRESS,
+    CONNECTIONS_PER_HOST_MAX,
     SNAPSHOT_EVERY_ENTRIES,
     SNAPSHOT_EVERY_BYTES,
     LOG_ENTRIES_KEPT,

@@ -111,7 +111,12 @@ class Server:
             settings.session_timeout_max_ms,
         )
         self.zookeeper = _zookeeper_hall(settings, self.replica)
-        self.clients = ClientPort(self.hall, self.zookeeper, self.driver)
+        self.clients = ClientPort(
+            self.hall,
+            self.zookeeper,
+            self.driver,
+            per_host_max=settings.connections_per_host_max,
+        )
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
 
     async def start(self) -> None:

@@ -15,6 +15,7 @@ from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
+from coordsvc.protocols.zookeeper.facts import ConnectionFacts
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
 from coordsvc.protocols.zookeeper.identity import authenticate
 from coordsvc.protocols.zookeeper.jute import (
@@ -26,6 +27,7 @@ from coordsvc.protocols.zookeeper.jute import (
     pack_frame,
     pack_string,
 )
+from coordsvc.protocols.zookeeper.meter import Tally
 from coordsvc.protocols.zookeeper.records import (
     ConnectRequest,
     ConnectResponse,
@@ -76,7 +78,7 @@ class ZooKeeperConversation:
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
         "_hall", "_heard_at", "_held", "_held_bytes", "_line", "_outbox", "_prefix", "_replica",
         "_serial", "_splitter", "_stage", "_sync", "_timeout_ms", "_unsent_bytes", "pending",
-        "session", "who",
+        "session", "tally", "who",
     )  # fmt: skip
 
     def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
@@ -92,6 +94,7 @@ class ZooKeeperConversation:
         self._serial: Serial = 0
         self._timeout_ms: Millis = 0
         self._heard_at: Millis = 0
+        self.tally = Tally()
         self._line: deque[Write | _Sync | bytes | tuple[int, int]] = deque()
         """Writes and syncs under way, and behind them frames to answer and failures to tell."""
         self._ahead_bytes = 0
@@ -135,7 +138,29 @@ class ZooKeeperConversation:
         self._outbox = []
         self._unsent_bytes = 0
         self._dirty = False
+        self._hall.sent += len(outbox)
+        self.tally.answered(len(outbox), self._replica.now, self._hall.meter)
         return b"".join(outbox)
+
+    def facts(self, now: Millis, wall_now: Millis, *, secure: bool) -> ConnectionFacts:
+        """Return what operators are told of this connection; `wall_now` is ms since 1970."""
+        tally = self.tally
+        return ConnectionFacts(
+            self._address,
+            self.session,
+            len(self._line) + len(self._held),
+            tally.received,
+            tally.sent,
+            tally.last_op,
+            wall_now - (now - tally.since),
+            self._timeout_ms,
+            tally.last_xid,
+            self._replica.machine.revision,
+            wall_now - (now - self._heard_at),
+            tally.meter.last,
+            tally.meter.latency(),
+            secure,
+        )
 
     def congested(self, is_so: bool) -> None:
         """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
@@ -174,6 +199,7 @@ class ZooKeeperConversation:
             self._close()
             return
         self._heard_at = now
+        self.tally.asked(now)
         if self._stage == _OPEN:
             self._replica.touch(self.session, now)
             for frame in frames:
@@ -255,6 +281,9 @@ class ZooKeeperConversation:
             self._close()
             return True
         xid, op = HEADER.unpack_from(frame)
+        tally = self.tally
+        tally.received += 1
+        tally.last_op, tally.last_xid = op, xid
         line = self._line
         if op in WRITES:
             self._write(xid, op, frame)

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.zookeeper import numbers
+from coordsvc.protocols.zookeeper.meter import Meter
 from coordsvc.replica.replica import Replica
 
 
@@ -36,6 +37,15 @@ class ZooKeeperHall:
     """Return the text of /zookeeper/config."""
     requests: dict[int, int] = field(default_factory=dict)
     """How many were taken, by opcode."""
+    sent: int = 0
+    """How many frames were sent."""
+    meter: Meter = field(default_factory=Meter)
+    """How long answers took."""
+
+    @property
+    def received(self) -> int:
+        """How many requests were taken."""
+        return sum(self.requests.values())
 
     def count(self, op: int) -> None:
         """Count a request."""
@@ -54,6 +64,7 @@ ERROR_OF: Final = {
     codes.BAD_ARGUMENTS: numbers.BAD_ARGUMENTS,
     codes.DENIED: numbers.NO_AUTH,
     codes.INVALID_ACL: numbers.INVALID_ACL,
+    codes.QUOTA_EXCEEDED: numbers.QUOTA_EXCEEDED,
     codes.ROLLED_BACK: numbers.RUNTIME_INCONSISTENCY,
 }
 """ZooKeeper's error for each code of the state machine; SYSTEM_ERROR for any other."""

@@ -42,14 +42,22 @@ _HONOURED: Final = (
     ("clientPort", "`client-address`; HTTP is 6000 above it"),
     ("clientPortAddress", "`client-address`; without it all interfaces, as in ZooKeeper"),
     ("tickTime", "twice it is the shortest, 20 times the longest session timeout"),
-    ("minSessionTimeout", "`session-timeout-min-ms`, at least 1000"),
-    ("maxSessionTimeout", "`session-timeout-max-ms`"),
+    ("minSessionTimeout", "`zookeeper-timeout-min-ms`, at least 1000"),
+    ("maxSessionTimeout", "`zookeeper-timeout-max-ms`"),
     ("server.*", "`members`: node nN; its first port is `peer-address`, the second is not used"),
     ("dynamicConfigFile", "read as part of the file"),
     ("peerType", "must agree with this server's line"),
     ("quorumListenOnAllIPs", "`peer-address` on all interfaces"),
     ("snapCount", "`snapshot-every-entries`"),
     ("snapSizeLimitInKb", "`snapshot-every-bytes`"),
+    ("maxClientCnxns", "`connections-per-host-max`; 60 without it, as in ZooKeeper"),
+    ("4lw.commands.whitelist", "`zookeeper-words`"),
+    ("admin.enableServer", "false: `admin.serverPort` does not count"),
+    ("admin.serverPort", "`zookeeper-admin-address`; without it /commands is at `http-address`"),
+    ("admin.serverAddress", "`zookeeper-admin-address`"),
+    ("metricsProvider.className", "Prometheus's opens `zookeeper-metrics-address`, others nothing"),
+    ("metricsProvider.httpPort", "`zookeeper-metrics-address`; 7000 without it"),
+    ("metricsProvider.httpHost", "`zookeeper-metrics-address`"),
 )  # fmt: skip
 
 _NEEDLESS: Final = (
@@ -114,11 +122,9 @@ _NEEDLESS: Final = (
 
 _IGNORED: Final = (
     ("dataLogDir", "log and snapshots share one folder; choose its disk with `data-dir`", ()),
-    ("maxClientCnxns", "connections are not limited per address", ("0",)),
     ("maxCnxns", "the limit is 20,000 connections", ("0",)),
-    ("4lw.commands.whitelist", "four-letter words are not answered", ("",)),
-    ("admin.*", "there is no admin server of ZooKeeper's kind", ()),
-    ("metricsProvider.*", "metrics are at /metrics of the HTTP port, under our names", ()),
+    ("admin.*", "commands are answered over plain HTTP", ()),
+    ("metricsProvider.*", "metrics are shown over plain HTTP, those of a JVM not at all", ()),
     ("jute.maxbuffer", "the limit of a request is 1048575 bytes", ("1048575", "0xfffff")),
     ("DigestAuthenticationProvider.*", "there is no super user", ()),
     ("superUser", "there is no super user", ()),

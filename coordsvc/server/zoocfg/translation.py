@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Final
 
 from coordsvc.base import limits
+from coordsvc.protocols.zookeeper.words import WORDS
 from coordsvc.server.addresses import HTTP_PORT, PORT_MAX, Address, address_of
 from coordsvc.server.zoocfg.keys import Fate, key_of
 from coordsvc.server.zoocfg.servers import (
@@ -20,7 +21,10 @@ from coordsvc.server.zoocfg.servers import (
 
 TICK_MS: Final = 3_000
 """What ZooKeeper takes without tickTime."""
-SESSION_MS: Final = 10_000
+CONNECTIONS_PER_HOST: Final = 60
+CONNECTIONS_MAX: Final = 10**6
+ADMIN_PORT: Final = 8_080
+METRICS_PORT: Final = 7_000
 PEER_PORT_ABOVE: Final = 100
 HTTP_PORT_ABOVE: Final = 6_000
 OWN_FOLDER: Final = "coordsvc"
@@ -28,6 +32,7 @@ EVERYWHERE: Final = "0.0.0.0"
 LOOPBACK: Final = "127.0.0.1"
 WARNING: Final = "warning"
 INFO: Final = "info"
+_WHITELIST: Final = "4lw.commands.whitelist"
 _SNAPSHOT_ENTRIES: Final = (100, 10**9)
 _SNAPSHOT_BYTES: Final = (limits.MIB, 10**12)
 
@@ -73,6 +78,7 @@ def translate(pairs: Mapping[str, str], *, my_id: str | None, hostname: str) -> 
     reader.folder()
     reader.session_timeouts()
     reader.snapshots()
+    reader.operators()
     reader.places(my_id, hostname)
     return result
 
@@ -137,9 +143,8 @@ class _Reader:
             )
             return
         self._result.options |= {
-            "session-timeout-min-ms": str(least),
-            "session-timeout-max-ms": str(most),
-            "session-timeout-ms": str(min(max(SESSION_MS, least), most)),
+            "zookeeper-timeout-min-ms": str(least),
+            "zookeeper-timeout-max-ms": str(most),
         }
 
     def snapshots(self) -> None:
@@ -152,6 +157,38 @@ class _Reader:
         if size > 0:
             in_bytes = self._clamped("snapSizeLimitInKb", size * limits.KIB, _SNAPSHOT_BYTES)
             self._result.options["snapshot-every-bytes"] = str(in_bytes)
+
+    def operators(self) -> None:
+        """What operators may ask, and where; how much one client may take."""
+        options, pairs = self._result.options, self._pairs
+        per_host = self._number("maxClientCnxns", CONNECTIONS_PER_HOST)
+        bounds = (0, CONNECTIONS_MAX)
+        options["connections-per-host-max"] = str(self._clamped("maxClientCnxns", per_host, bounds))
+        self._words()
+        if "admin.serverPort" in pairs and pairs.get("admin.enableServer", "").lower() != "false":
+            host = pairs.get("admin.serverAddress", EVERYWHERE)
+            self._door(
+                "zookeeper-admin-address", host, self._number("admin.serverPort", ADMIN_PORT)
+            )
+        if "Prometheus" in pairs.get("metricsProvider.className", ""):
+            host = pairs.get("metricsProvider.httpHost", EVERYWHERE)
+            port = self._number("metricsProvider.httpPort", METRICS_PORT)
+            self._door("zookeeper-metrics-address", host, port)
+
+    def _words(self) -> None:
+        """Which four-letter words are answered; an unknown one is no fault, as in ZooKeeper."""
+        wanted = [part.strip() for part in self._pairs.get(_WHITELIST, "").split(",")]
+        known = [word for word in wanted if word in WORDS or word == "*"]
+        unknown = [word for word in wanted if word and word not in known]
+        if unknown:
+            self._result.warn(f"{_WHITELIST}: {', '.join(unknown)} not known here")
+        if _WHITELIST in self._pairs:
+            self._result.options["zookeeper-words"] = ",".join(known)
+
+    def _door(self, option: str, host: str, port: int) -> None:
+        address = self._checked(option, lambda: address_of(f"{_bracketed(host)}:{port}"))
+        if address is not None:
+            self._result.options[option] = str(address)
 
     def places(self, my_id: str | None, hostname: str) -> None:
         """Who the members are, and where this one listens."""
@@ -289,7 +326,7 @@ class _Reader:
     def _open_doors(self) -> None:
         """Accept what the file asks for: ports that others can reach, without TLS."""
         options = self._result.options
-        doors = [options[f"{door}-address"] for door in ("client", "peer", "http")]
+        doors = [text for name, text in options.items() if name.endswith("-address")]
         opened = [door for door in doors if not address_of(door).is_loopback]
         if opened:
             options["insecure"] = "true"

@@ -13,6 +13,7 @@ from coordsvc.base.vocabulary import ops
 from coordsvc.replica.codec import command_prefix
 from coordsvc.server.admin import AdminSite
 from coordsvc.server.config import resolve
+from coordsvc.server.overview import Overview
 from coordsvc.server.server import Server
 
 
@@ -21,7 +22,7 @@ class Node:
 
     def __init__(self, server):
         self.server = server
-        self.site = AdminSite(server)
+        self.site = AdminSite(server, Overview(server))
         self.http = TestClient(TestServer(self.site.app))
         self._serial = 0
 

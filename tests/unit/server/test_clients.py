@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from coordsvc.server import clients as module
 from coordsvc.server.clients import ClientPort, ClientSocket
 from coordsvc.server.counters import Counters
+from coordsvc.server.tls import OPTIONAL, server_context
+from tests.certificates import authority, signed
 
 
 class EchoTalk:
@@ -16,8 +19,8 @@ class EchoTalk:
 
     made: list = []  # noqa: RUF012
 
-    def __init__(self, hall, address):
-        self.hall, self.address = hall, address
+    def __init__(self, hall, address, known_as=()):
+        self.hall, self.address, self.known_as = hall, address, known_as
         self.out, self.closed, self.gone, self.stuck = b"", False, False, []
         self.waits_for_greeting, self.clogged, self.silent = True, False, False
         self.made.append(self)
@@ -79,7 +82,7 @@ async def port(monkeypatch):
 
 
 async def dial(port):
-    place = port._server.sockets[0].getsockname()
+    place = port._servers[0].sockets[0].getsockname()
     return await asyncio.open_connection(*place)
 
 
@@ -173,6 +176,52 @@ async def test_connections_are_bounded(port, monkeypatch):
     assert len(EchoTalk.made) == 1
     first.close()
     second.close()
+
+
+async def test_connections_of_one_address_are_bounded(port):
+    port.per_host_max = 1
+    _, first = await begin(port)
+    reader, second = await dial(port)
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+    second.close()
+    assert port.per_host == {"127.0.0.1": 1}
+    first.close()
+    async with asyncio.timeout(5):
+        while port.per_host:
+            await asyncio.sleep(0.002)
+    _, third = await begin(port)
+    third.close()
+
+
+async def test_a_second_port_speaks_tls_and_knows_whom_a_certificate_names(port, tmp_path):
+    ca = authority(tmp_path)
+    server = signed(tmp_path, ca, "server", "/CN=localhost")
+    bob = signed(tmp_path, ca, "bob", "/O=Example/CN=bob")
+    context = server_context(
+        certificate=server.certificate,
+        key=server.key,
+        authorities=ca.certificate,
+        clients=OPTIONAL,
+    )
+    await port.listen("127.0.0.1", 0, context)
+    place = port._servers[1].sockets[0].getsockname()
+    for pair, known in ((bob, (("x509", "CN=bob,O=Example"),)), (None, ())):
+        own = ssl.create_default_context(cafile=ca.certificate)
+        if pair is not None:
+            own.load_cert_chain(pair.certificate, pair.key)
+        reader, writer = await asyncio.open_connection(*place, ssl=own)
+        writer.write(bytes(5))
+        async with asyncio.timeout(5):
+            await reader.readexactly(5)
+        assert EchoTalk.made[-1].known_as == known
+        (socket,) = port.sockets
+        assert socket.secure
+        writer.close()
+        async with asyncio.timeout(5):
+            while port.sockets:
+                await asyncio.sleep(0.002)
 
 
 async def test_a_socket_without_a_conversation_has_nothing_to_do(port):

@@ -39,3 +39,12 @@ async def test_open_metrics_is_given_to_those_who_take_it(node):
         "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
     )
     assert (await response.text()).endswith("# EOF\n")
+
+
+async def test_zookeepers_names_are_given_to_those_who_ask(node):
+    text = await (await node.http.get("/metrics?names=zookeeper")).text()
+    assert "\nznode_count 1.0\n" in text
+    text = await (await node.http.get("/metrics?names=zk")).text()
+    assert "\nzk_znode_count 1.0\n" in text
+    assert "coordsvc_" not in text
+    assert (await node.http.get("/metrics?names=x")).status == 400

@@ -46,3 +46,22 @@ async def test_the_port_is_opened_and_closed(node):
 async def test_an_address_that_is_taken_is_an_os_error(node):
     with pytest.raises(OSError, match="address already in use"):
         await node.site.listen("127.0.0.1", node.http.port)
+
+
+async def test_commands_and_metrics_may_have_addresses_of_their_own(node):
+    await node.site.listen_for_commands("127.0.0.1", 0)
+    await node.site.listen_for_metrics("127.0.0.1", 0)
+    (commands, metrics) = node.site.addresses
+    async with aiohttp.ClientSession() as session:
+
+        async def get(place, path):
+            async with session.get(f"http://{place[0]}:{place[1]}{path}") as response:
+                return response.status, await response.text()
+
+        assert (await get(commands, "/commands/ruok"))[0] == 200
+        assert (await get(commands, "/v1/tree"))[0] == 404
+        status, text = await get(metrics, "/metrics")
+        assert status == 200
+        assert "znode_count" in text
+        assert (await get(metrics, "/commands"))[0] == 404
+    await node.site.close()

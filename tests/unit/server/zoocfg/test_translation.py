@@ -67,9 +67,9 @@ def test_the_sample_of_the_distribution_is_a_lone_node():
     assert result.faults == []
     assert result.options == {
         "data-dir": "/tmp/zookeeper/coordsvc",
-        "session-timeout-min-ms": "4000",
-        "session-timeout-max-ms": "40000",
-        "session-timeout-ms": "10000",
+        "zookeeper-timeout-min-ms": "4000",
+        "zookeeper-timeout-max-ms": "40000",
+        "connections-per-host-max": "60",
         "node": "n1",
         "client-address": "0.0.0.0:2181",
         "advertise-client": "machine:2181",
@@ -142,16 +142,15 @@ def test_a_port_for_one_interface_is_for_that_interface():
 def test_session_timeouts_follow_the_tick_unless_they_are_given():
     base = "dataDir=/d\nclientPort=1\n"
     given = translated(base + "minSessionTimeout=20000\nmaxSessionTimeout=60000\n").options
-    assert given["session-timeout-min-ms"] == "20000"
-    assert given["session-timeout-max-ms"] == "60000"
-    assert given["session-timeout-ms"] == "20000"
+    assert given["zookeeper-timeout-min-ms"] == "20000"
+    assert given["zookeeper-timeout-max-ms"] == "60000"
     without = translated(base).options
-    assert (without["session-timeout-min-ms"], without["session-timeout-max-ms"]) == (
+    assert (without["zookeeper-timeout-min-ms"], without["zookeeper-timeout-max-ms"]) == (
         "6000",
         "60000",
     )
     short = translated(base + "tickTime=100\n")
-    assert short.options["session-timeout-min-ms"] == "1000"
+    assert short.options["zookeeper-timeout-min-ms"] == "1000"
     assert "minSessionTimeout (2 times tickTime) = 200: 1000 is taken" in warnings(short)
 
 
@@ -159,6 +158,26 @@ def test_snapshots_come_as_often_as_asked():
     options = translated("dataDir=/d\nclientPort=1\nsnapCount=10\nsnapSizeLimitInKb=4096\n").options
     assert options["snapshot-every-entries"] == "100"
     assert options["snapshot-every-bytes"] == str(4096 * 1024)
+
+
+def test_operators_find_what_they_ask_for_where_the_file_says():
+    base = "dataDir=/d\nclientPort=1\nclientPortAddress=127.0.0.1\n"
+    options = translated(
+        base
+        + "4lw.commands.whitelist=stat, ruok,conf,gtmk\nadmin.serverPort=8080\nmaxClientCnxns=0\n"
+        + "metricsProvider.className=org.apache.zookeeper.metrics.prometheus"
+        + ".PrometheusMetricsProvider\nmetricsProvider.httpHost=127.0.0.1\n"
+    )
+    assert options.options["zookeeper-words"] == "stat,ruok,conf"
+    assert options.options["zookeeper-admin-address"] == "0.0.0.0:8080"
+    assert options.options["zookeeper-metrics-address"] == "127.0.0.1:7000"
+    assert options.options["connections-per-host-max"] == "0"
+    first, second = warnings(options)
+    assert first == "4lw.commands.whitelist: gtmk not known here"
+    assert second.startswith("0.0.0.0:8080: open")
+    off = translated(base + "admin.enableServer=false\nadmin.serverPort=8080\n").options
+    assert "zookeeper-admin-address" not in off
+    assert translated(base + "4lw.commands.whitelist=*\n").options["zookeeper-words"] == "*"
 
 
 def faults(text, *, my_id=None):
