@@ -32,7 +32,7 @@ class ClientPort:
     """The port clients connect to, whatever language they speak."""
 
     def __init__(
-        self, hall: Hall, zookeeper: ZooKeeperHall, driver: Driver, *, per_host_max: int = 0
+        self, hall: Hall, zookeeper: ZooKeeperHall, driver: Driver, per_host_max: int = 0
     ) -> None:
         """Prepare; `per_host_max` is how many connections one address may have, 0: any number."""
         self.hall = hall

@@ -18,6 +18,7 @@ from coordsvc.base.errors import SetupError
 from coordsvc.server import options, zoocfg
 from coordsvc.server.addresses import Address, Member
 from coordsvc.server.options import OPTIONS, VARIABLE_PREFIX, Option
+from coordsvc.server.tls import NONE
 
 T = TypeVar("T")
 
@@ -70,12 +71,16 @@ class Settings:
     session_timeout_ms: int
     zookeeper_timeout_min_ms: int
     zookeeper_timeout_max_ms: int
-    zookeeper_super_digest: str
-    """`user:base64` of whom no ACL stops; empty: nobody."""
     zookeeper_words: frozenset[str]
     zookeeper_admin_address: Address | None
     zookeeper_metrics_address: Address | None
     connections_per_host_max: int
+    super_users: frozenset[str]
+    tls_client_address: Address | None
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    tls_client_certificates: str
     snapshot_every_entries: int
     snapshot_every_bytes: int
     log_entries_kept: int
@@ -85,6 +90,11 @@ class Settings:
     log_level: str
     log_format: str
     insecure: bool
+    zookeeper_super_digest: str = field(default="", repr=False)
+    """`user:base64` of whom no ACL stops; empty: nobody."""
+    sasl_users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Their passwords, by name."""
+    tls_key_password: str = field(default="", repr=False)
     admin_token: str = field(default="", repr=False)
     """What changes over HTTP must carry; empty: no token, only members' machines."""
 
@@ -279,6 +289,14 @@ class _Reader:
             zookeeper_admin_address=self.take(options.ZOOKEEPER_ADMIN_ADDRESS),
             zookeeper_metrics_address=self.take(options.ZOOKEEPER_METRICS_ADDRESS),
             connections_per_host_max=self.take(options.CONNECTIONS_PER_HOST_MAX),
+            super_users=self.take(options.SUPER_USERS),
+            sasl_users=self.take(options.SASL_USERS_FILE),
+            tls_client_address=self.take(options.TLS_CLIENT_ADDRESS),
+            tls_certificate=self.take(options.TLS_CERTIFICATE_FILE),
+            tls_key=self.take(options.TLS_KEY_FILE),
+            tls_key_password=self.take(options.TLS_KEY_PASSWORD_FILE),
+            tls_client_ca=self.take(options.TLS_CLIENT_CA_FILE),
+            tls_client_certificates=self.take(options.TLS_CLIENT_CERTIFICATES),
             snapshot_every_entries=self.take(options.SNAPSHOT_EVERY_ENTRIES),
             snapshot_every_bytes=self.take(options.SNAPSHOT_EVERY_BYTES),
             log_entries_kept=self.take(options.LOG_ENTRIES_KEPT),
@@ -313,6 +331,19 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"session-timeout-min-ms {least} and session-timeout-max-ms {most}"
         )
     yield from _address_faults(settings)
+    yield from _tls_faults(settings)
+
+
+def _tls_faults(settings: Settings) -> Iterator[str]:
+    if settings.tls_client_address is None:
+        return
+    if settings.tls_certificate is None:
+        yield "tls-client-address needs tls-certificate-file"
+    if settings.tls_client_certificates != NONE and settings.tls_client_ca is None:
+        yield (
+            f"tls-client-certificates {settings.tls_client_certificates} needs tls-client-ca-file: "
+            "whose certificates count"
+        )
 
 
 def _address_faults(settings: Settings) -> Iterator[str]:
@@ -324,13 +355,16 @@ def _address_faults(settings: Settings) -> Iterator[str]:
         (options.ZOOKEEPER_METRICS_ADDRESS, settings.zookeeper_metrics_address),
     )
     listening = [(option, at) for option, at in wanted if at is not None]
+    secure = settings.tls_client_address
     open_doors = [f"{option.name} {at}" for option, at in listening if not at.is_loopback]
     if open_doors and not settings.insecure:
         yield (
-            f"{', '.join(open_doors)}: reachable from other machines, and this version has no TLS. "
-            "Listen on 127.0.0.1, or accept with insecure (--insecure) that anybody who reaches "
-            "these ports controls the cluster"
+            f"{', '.join(open_doors)}: reachable from other machines without TLS. Listen on "
+            "127.0.0.1 (tls-client-address is for clients elsewhere), or accept with insecure "
+            "(--insecure) that anybody who reaches these ports controls the cluster"
         )
+    if secure is not None:
+        listening.append((options.TLS_CLIENT_ADDRESS, secure))
     fixed = [str(address) for _, address in listening if address.port]
     if len(set(fixed)) < len(fixed):
         names = ", ".join(option.name for option, _ in listening)

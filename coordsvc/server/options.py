@@ -7,7 +7,7 @@ An option has one name everywhere: `data-dir` is the flag `--data-dir`, the vari
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Final, Generic, TypeVar
 from coordsvc.base import limits
 from coordsvc.protocols.zookeeper.words import WORDS
 from coordsvc.server.addresses import NODE_NAME, Address, Member, address_of, members_of
+from coordsvc.server.tls import NONE, OPTIONAL, REQUIRED
+from coordsvc.server.users import users_of
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -89,6 +91,27 @@ def _parse_secret(text: str) -> str:
     if len(secret) < SECRET_LENGTH_MIN or not secret.isascii() or not secret.isprintable():
         raise ValueError("its content is too short, or not printable ASCII")
     return secret
+
+
+def _parse_file(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _parse_password(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        return Path(text).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+
+
+def _parse_users(text: str) -> Mapping[str, str]:
+    return users_of(_parse_password(text))
+
+
+def _parse_names(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(";") if part.strip())
 
 
 def _parse_number(text: str, *, least: int, most: int) -> int:
@@ -172,6 +195,10 @@ _SECRET: Final = Kind(
     "FILE", "a file that holds 16 or more printable characters, or nothing", _parse_secret
 )
 _SWITCHED: Final = Kind("BOOL", "true or false", _parse_switch, is_switch=True)
+_FILE: Final = Kind("FILE", "a path, or nothing", _parse_file)
+_PASSWORD: Final = Kind("FILE", "a file that can be read, or nothing", _parse_password)
+_USERS: Final = Kind("FILE", "a file of user:password lines, or nothing", _parse_users)
+_NAMES: Final = Kind("LIST", "names separated by semicolons", _parse_names)
 _WORDS: Final = Kind("LIST", f"words of {', '.join(WORDS)}, or *, or nothing", _parse_words)
 _MEMBERS: Final[Kind[tuple[Member, ...]]] = Kind(
     "LIST",
@@ -297,6 +324,42 @@ ZOOKEEPER_METRICS_ADDRESS: Final = Option(
     "",
     "Where to show metrics under ZooKeeper's names beside http-address, such as 0.0.0.0:7000.",
 )
+SUPER_USERS: Final = Option(
+    "super-users",
+    _NAMES,
+    "",
+    "SASL users and subjects of certificates, separated by semicolons, whom no ACL stops.",
+)
+SASL_USERS_FILE: Final = Option(
+    "sasl-users-file",
+    _USERS,
+    "",
+    "File with user:password lines, or Java's JAAS file, for SASL DIGEST-MD5.",
+)
+TLS_CLIENT_ADDRESS: Final = Option(
+    "tls-client-address", _REACHED_AT, "", "Where to listen for clients that speak TLS."
+)
+TLS_CERTIFICATE_FILE: Final = Option(
+    "tls-certificate-file",
+    _FILE,
+    "",
+    "PEM file with the certificate of the TLS port, and its chain.",
+)
+TLS_KEY_FILE: Final = Option(
+    "tls-key-file", _FILE, "", "PEM file with its private key; by default the certificate's file."
+)
+TLS_KEY_PASSWORD_FILE: Final = Option(
+    "tls-key-password-file", _PASSWORD, "", "File with the password of that key, if it has one."
+)
+TLS_CLIENT_CA_FILE: Final = Option(
+    "tls-client-ca-file", _FILE, "", "PEM file with whose certificates clients may show."
+)
+TLS_CLIENT_CERTIFICATES: Final = Option(
+    "tls-client-certificates",
+    _choice(NONE, OPTIONAL, REQUIRED),
+    NONE,
+    "Whether clients show certificates on the TLS port.",
+)
 CONNECTIONS_PER_HOST_MAX: Final = Option(
     "connections-per-host-max",
     _number(0, 10**6),
@@ -380,6 +443,14 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ZOOKEEPER_WORDS,
     ZOOKEEPER_ADMIN_ADDRESS,
     ZOOKEEPER_METRICS_ADDRESS,
+    SUPER_USERS,
+    SASL_USERS_FILE,
+    TLS_CLIENT_ADDRESS,
+    TLS_CERTIFICATE_FILE,
+    TLS_KEY_FILE,
+    TLS_KEY_PASSWORD_FILE,
+    TLS_CLIENT_CA_FILE,
+    TLS_CLIENT_CERTIFICATES,
     CONNECTIONS_PER_HOST_MAX,
     SNAPSHOT_EVERY_ENTRIES,
     SNAPSHOT_EVERY_BYTES,

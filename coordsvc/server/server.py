@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 import secrets
+import ssl
 from collections.abc import Coroutine
 from typing import Final
 
@@ -16,6 +17,7 @@ from coordsvc.protocols.native.conversation import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.protocols.zookeeper.records import PASSWORD_BYTES
+from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
@@ -31,11 +33,13 @@ from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.peers import PeerLinks
 from coordsvc.server.room import RoomWatch
+from coordsvc.server.tls import server_context
 from coordsvc.state.queries import Pages
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
 
+NONCE_BYTES: Final = 24
 COMMIT_NEWS_MS: Final = 2
 GC_THRESHOLDS: Final = (5_000, 1, 1_000_000)
 """What is new is looked at twice, some milliseconds each; what has survived that, never: a look at
@@ -55,6 +59,7 @@ class Server:
         """
         self.settings = settings
         self.log = log
+        self._tls = _tls_of(settings)
         self.counters = Counters()
         self.stopped: asyncio.Future[CoordsvcError | None] = (
             asyncio.get_running_loop().create_future()
@@ -96,10 +101,7 @@ class Server:
         )
         self.book = AddressBook(settings.node, settings.members, self.replica.members)
         self.links = PeerLinks(
-            PeerIdentity(settings.cluster, settings.node),
-            self.book,
-            self.driver,
-            log,
+            PeerIdentity(settings.cluster, settings.node), self.book, self.driver, log
         )
         self.hall = Hall(
             self.replica,
@@ -112,10 +114,7 @@ class Server:
         )
         self.zookeeper = _zookeeper_hall(settings, self.replica)
         self.clients = ClientPort(
-            self.hall,
-            self.zookeeper,
-            self.driver,
-            per_host_max=settings.connections_per_host_max,
+            self.hall, self.zookeeper, self.driver, settings.connections_per_host_max
         )
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
 
@@ -137,6 +136,11 @@ class Server:
             settings.client_address,
             "client-address",
         )
+        if settings.tls_client_address is not None:
+            at = settings.tls_client_address
+            await listening(
+                self.clients.listen(at.host, at.port, self._tls), at, "tls-client-address"
+            )
         self.driver.schedule()
         self.room.start()
         # What was loaded lives as long as the process: the collector need not look at it again.
@@ -205,7 +209,25 @@ def _zookeeper_hall(settings: Settings, replica: Replica) -> ZooKeeperHall:
         lambda: secrets.token_bytes(PASSWORD_BYTES),
         settings.zookeeper_timeout_min_ms,
         settings.zookeeper_timeout_max_ms,
-        settings.zookeeper_super_digest,
+        super_digest=settings.zookeeper_super_digest,
+        super_users=settings.super_users,
+        new_sasl=lambda: (
+            DigestMd5(settings.sasl_users, secrets.token_urlsafe(NONCE_BYTES))
+            if settings.sasl_users
+            else None
+        ),
+    )
+
+
+def _tls_of(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_client_address is None or settings.tls_certificate is None:
+        return None
+    return server_context(
+        certificate=settings.tls_certificate,
+        key=settings.tls_key or settings.tls_certificate,
+        authorities=settings.tls_client_ca,
+        clients=settings.tls_client_certificates,
+        password=settings.tls_key_password,
     )
 
 

@@ -17,7 +17,7 @@ from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
 from coordsvc.protocols.zookeeper.facts import ConnectionFacts
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
-from coordsvc.protocols.zookeeper.identity import authenticate
+from coordsvc.protocols.zookeeper.identification import Identification
 from coordsvc.protocols.zookeeper.jute import (
     HEADER,
     FrameLengthError,
@@ -46,7 +46,7 @@ from coordsvc.protocols.zookeeper.writes import (
     request_of,
 )
 from coordsvc.replica.codec import command_prefix
-from coordsvc.state.acl import Who, who_at
+from coordsvc.state.acl import Who
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.results import Applied
 
@@ -56,6 +56,7 @@ _OPEN: Final = 2
 _CLOSED: Final = 3
 
 _FREQUENT: Final = frozenset({numbers.SET_DATA, numbers.CREATE})
+_IDENTIFYING: Final = frozenset({numbers.AUTH, numbers.SASL})
 _AHEAD_BYTES_MAX: Final = 8 * limits.MIB
 """Of writes in line of one connection; what comes behind is not looked at before."""
 
@@ -76,9 +77,9 @@ class ZooKeeperConversation:
 
     __slots__ = (
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
-        "_hall", "_heard_at", "_held", "_held_bytes", "_line", "_outbox", "_prefix", "_replica",
-        "_serial", "_splitter", "_stage", "_sync", "_timeout_ms", "_unsent_bytes", "pending",
-        "session", "tally", "who",
+        "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_line", "_outbox",
+        "_prefix", "_replica", "_serial", "_splitter", "_stage", "_sync", "_timeout_ms",
+        "_unsent_bytes", "pending", "session", "tally", "who",
     )  # fmt: skip
 
     def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
@@ -105,8 +106,9 @@ class ZooKeeperConversation:
         self._unsent_bytes = 0
         self._dirty = False
         self._congested = False
-        self._bare = not known_as
-        self.who: Who = (*who_at(address), *known_as)
+        self._identification = Identification(hall, address, known_as)
+        self._bare = self._identification.bare
+        self.who: Who = self._identification.who
         """Who the client has shown to be."""
         self.session: SessionId = 0
         self.pending: dict[Serial, bytes] = {}
@@ -296,8 +298,8 @@ class ZooKeeperConversation:
             self._begin_sync(xid, frame)
         elif line:
             return False
-        elif op == numbers.AUTH:
-            self._authenticate(xid, frame)
+        elif op in _IDENTIFYING:
+            self._identify(xid, op, frame)
         else:
             self._fail(xid, numbers.UNIMPLEMENTED)
             self._close()
@@ -393,22 +395,13 @@ class ZooKeeperConversation:
         replica = self._replica
         replica.read(self, 0, sync, consistency=ops.LINEARIZABLE, min_revision=0, now=replica.now)
 
-    def _authenticate(self, xid: int, frame: bytes) -> None:
-        reader = Reader(frame, 8)
-        try:
-            reader.read_int()
-            scheme, credentials = reader.read_string(), reader.read_buffer()
-        except JuteError:
-            self._fail(xid, numbers.MARSHALLING_ERROR)
-            return
-        who = authenticate(self.who, scheme, credentials, self._hall.super_digest)
-        if who is None:
-            self._send(failure(numbers.XID_AUTH, 0, numbers.AUTH_FAILED))
+    def _identify(self, xid: int, op: int, frame: bytes) -> None:
+        known = self._identification
+        answer, may_go_on = known.step(xid, op, frame, self._replica.machine.revision)
+        self._send(answer)
+        self.who, self._bare = known.who, known.bare
+        if not may_go_on:
             self._close()
-            return
-        self._bare = self._bare and who == self.who
-        self.who = who
-        self._send(failure(numbers.XID_AUTH, 0, numbers.OK))
 
     # ------------------------------------------------------------------ from the replica
 

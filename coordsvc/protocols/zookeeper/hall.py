@@ -10,6 +10,7 @@ from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.meter import Meter
+from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.replica.replica import Replica
 
 
@@ -33,6 +34,10 @@ class ZooKeeperHall:
     session_timeout_ms_max: Millis = 40_000
     super_digest: str = ""
     """`user:base64` of whom no ACL stops; empty: nobody."""
+    super_users: frozenset[str] = frozenset()
+    """SASL users and subjects of certificates whom no ACL stops."""
+    new_sasl: Callable[[], DigestMd5 | None] = lambda: None
+    """Begin an authentication with SASL; None: there are no users to show to be."""
     config: Callable[[], bytes] = lambda: b""
     """Return the text of /zookeeper/config."""
     requests: dict[int, int] = field(default_factory=dict)

@@ -40,6 +40,18 @@ def authenticate(
     return tuple(dict.fromkeys((*who, *added)))[: acl.IDENTITIES_MAX]
 
 
+def with_super(who: Who, super_users: frozenset[str]) -> Who:
+    """Return `who`, raised above all ACLs if a certificate or SASL shows one of `super_users`."""
+    named = any(scheme in {"x509", "sasl"} and name in super_users for scheme, name in who)
+    return tuple(dict.fromkeys((*who, acl.SUPER))) if named else who
+
+
+def with_user(who: Who, user: str, super_users: frozenset[str]) -> Who:
+    """Return `who` with a user of SASL added."""
+    added = tuple(dict.fromkeys((*who, ("sasl", user))))[: acl.IDENTITIES_MAX]
+    return with_super(added, super_users)
+
+
 def entries_from(wanted: list[AclEntry] | None, who: Who) -> tuple[Entry, ...]:
     """Return the entries a client asks for; `auth` becomes what the client has shown to be.
 

@@ -10,6 +10,7 @@ from typing import Final
 from coordsvc.base import limits
 from coordsvc.protocols.zookeeper.words import WORDS
 from coordsvc.server.addresses import HTTP_PORT, PORT_MAX, Address, address_of
+from coordsvc.server.tls import NONE, OPTIONAL, REQUIRED
 from coordsvc.server.zoocfg.keys import Fate, key_of
 from coordsvc.server.zoocfg.servers import (
     OBSERVER,
@@ -33,6 +34,7 @@ LOOPBACK: Final = "127.0.0.1"
 WARNING: Final = "warning"
 INFO: Final = "info"
 _WHITELIST: Final = "4lw.commands.whitelist"
+_CLIENT_AUTH: Final = {"none": NONE, "want": OPTIONAL, "need": REQUIRED}
 _SNAPSHOT_ENTRIES: Final = (100, 10**9)
 _SNAPSHOT_BYTES: Final = (limits.MIB, 10**12)
 
@@ -79,6 +81,8 @@ def translate(pairs: Mapping[str, str], *, my_id: str | None, hostname: str) -> 
     reader.session_timeouts()
     reader.snapshots()
     reader.operators()
+    reader.identities()
+    reader.tls()
     reader.places(my_id, hostname)
     return result
 
@@ -189,6 +193,41 @@ class _Reader:
         address = self._checked(option, lambda: address_of(f"{_bracketed(host)}:{port}"))
         if address is not None:
             self._result.options[option] = str(address)
+
+    def identities(self) -> None:
+        """Whom no access rule stops."""
+        options, pairs = self._result.options, self._pairs
+        digest = pairs.get("DigestAuthenticationProvider.superDigest")
+        if digest:
+            options["zookeeper-super-digest"] = digest
+        names = ("superUser", "X509AuthenticationProvider.superUser")
+        supers = [pairs[name] for name in names if pairs.get(name)]
+        if supers:
+            options["super-users"] = ";".join(supers)
+
+    def tls(self) -> None:
+        """The port for clients that speak TLS."""
+        port = self._number("secureClientPort", 0)
+        if not port:
+            return
+        options, pairs = self._result.options, self._pairs
+        host = pairs.get("secureClientPortAddress", EVERYWHERE)
+        self._door("tls-client-address", host, port)
+        for key, option in (
+            ("ssl.keyStore.location", "tls-certificate-file"),
+            ("ssl.trustStore.location", "tls-client-ca-file"),
+        ):
+            file = pairs.get(key, "")
+            if file and not file.endswith(".pem"):
+                self._result.faults.append(f"{key} = {file}: is not PEM; convert it with keytool")
+            if file:
+                options[option] = file
+        if pairs.get("ssl.keyStore.passwordPath"):
+            options["tls-key-password-file"] = pairs["ssl.keyStore.passwordPath"]
+        wanted = pairs.get("ssl.clientAuth", "need").lower()
+        if wanted not in _CLIENT_AUTH:
+            self._result.faults.append(f"ssl.clientAuth = {wanted}: is none, want or need")
+        options["tls-client-certificates"] = _CLIENT_AUTH.get(wanted, REQUIRED)
 
     def places(self, my_id: str | None, hostname: str) -> None:
         """Who the members are, and where this one listens."""
@@ -326,7 +365,11 @@ class _Reader:
     def _open_doors(self) -> None:
         """Accept what the file asks for: ports that others can reach, without TLS."""
         options = self._result.options
-        doors = [text for name, text in options.items() if name.endswith("-address")]
+        doors = [
+            text
+            for name, text in options.items()
+            if name.endswith("-address") and name != "tls-client-address"
+        ]
         opened = [door for door in doors if not address_of(door).is_loopback]
         if opened:
             options["insecure"] = "true"

@@ -21,7 +21,8 @@ def test_every_key_is_there_once_and_has_its_reason():
         ("server.12", "server.*"),
         ("autopurge.purgeInterval", "autopurge.*"),
         ("ssl.quorum.keyStore.location", "ssl.quorum.*"),
-        ("ssl.keyStore.location", "ssl.*"),
+        ("ssl.keyStore.location", "ssl.keyStore.location"),
+        ("ssl.ciphersuites", "ssl.*"),
         ("datadir", None),
     ],
 )

@@ -180,6 +180,49 @@ def test_operators_find_what_they_ask_for_where_the_file_says():
     assert translated(base + "4lw.commands.whitelist=*\n").options["zookeeper-words"] == "*"
 
 
+SECURE = """
+dataDir=/d
+clientPort=2181
+clientPortAddress=127.0.0.1
+secureClientPort=2281
+ssl.keyStore.location=/etc/zk/key.pem
+ssl.keyStore.passwordPath=/etc/zk/password
+ssl.trustStore.location=/etc/zk/ca.pem
+serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory
+authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider
+"""
+
+
+def test_the_secure_port_and_who_is_above_all_rules():
+    text = (
+        SECURE
+        + "ssl.clientAuth=want\nX509AuthenticationProvider.superUser=CN=root,O=x\nsuperUser=admin\n"
+        + "DigestAuthenticationProvider.superDigest=super:GcMT0ijsx21yLyTWAWMqFV/azZE=\n"
+    )
+    result = translated(text)
+    assert result.faults == []
+    assert {
+        "tls-client-address": "0.0.0.0:2281",
+        "tls-certificate-file": "/etc/zk/key.pem",
+        "tls-key-password-file": "/etc/zk/password",
+        "tls-client-ca-file": "/etc/zk/ca.pem",
+        "tls-client-certificates": "optional",
+        "super-users": "admin;CN=root,O=x",
+        "zookeeper-super-digest": "super:GcMT0ijsx21yLyTWAWMqFV/azZE=",
+    }.items() <= result.options.items()
+    assert "insecure" not in result.options
+    (warning,) = warnings(result)
+    assert "sasl-users-file" in warning
+    assert translated(SECURE).options["tls-client-certificates"] == "required"
+
+
+def test_key_stores_of_java_are_refused_with_the_way_out():
+    text = SECURE.replace("key.pem", "key.jks") + "ssl.clientAuth=maybe\n"
+    first, second = faults(text)
+    assert "ssl.keyStore.location = /etc/zk/key.jks: is not PEM" in first
+    assert "ssl.clientAuth" in second
+
+
 def faults(text, *, my_id=None):
     return translated(text, my_id=my_id).faults
 
@@ -234,5 +277,5 @@ def test_any_file_is_either_at_fault_or_comes_to_options_that_can_be_read(pairs,
     result = translate(pairs, my_id=my_id, hostname="machine")
     if not result.faults:
         for name, text in result.options.items():
-            if name != "members":  # whether they go together is for `resolve` to say
+            if name != "members" and not name.endswith("password-file"):
                 BY_NAME[name].kind.parse(text)
