@@ -68,12 +68,16 @@ class As:
 
 @record
 class AttachSession:
-    """Have a session go on over another connection, and nothing behind it over the old one."""
+    """Have a session go on over another connection, and nothing behind it over the old one.
+
+    It holds for the `era` that its door saw: a copy of it, or one that lost a race, does nothing.
+    """
 
     session: SessionId
     password: bytes
     timeout_ms: Millis
     address: str
+    era: int
 
 
 Foreign: TypeAlias = ForeignStep | Multi | As | AttachSession | OpenSession
@@ -141,7 +145,7 @@ def _create_acl(arguments: list[object]) -> Create:
 
 
 def _attach(arguments: list[object]) -> AttachSession:
-    session, password, timeout_ms, address = take(arguments, 4)
+    session, password, timeout_ms, address, era = take(arguments, 5)
     if type(password) is not bytes:
         raise MalformedCommand(codes.MALFORMED, "a password is bytes")
     command = AttachSession(
@@ -149,6 +153,7 @@ def _attach(arguments: list[object]) -> AttachSession:
         password,
         read_number(timeout_ms),
         read_text(address, limits.CLIENT_NAME_BYTES_MAX),
+        read_number(era),
     )
     if not 0 < command.timeout_ms <= limits.SESSION_TIMEOUT_MS_MAX:
         raise MalformedCommand(codes.BAD_ARGUMENTS, "a session timeout out of bounds")
@@ -204,6 +209,8 @@ class ForeignRunner:
             return codes.SESSION_EXPIRED, "there is no such session any more"
         if session.password != command.password:
             return codes.BAD_PASSWORD, "that is not the session's password"
+        if session.replies.era != command.era:
+            return codes.SUPERSEDED, "the session went on over another connection meanwhile"
         self._sessions.before_change(session.id)
         session.timeout_ms = command.timeout_ms
         session.address = command.address

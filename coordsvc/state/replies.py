@@ -36,13 +36,18 @@ class Replies:
             kept.popleft()
         return len(kept) < limits.REPLIES_PER_SESSION_MAX
 
+    @property
+    def era(self) -> int:
+        """How often the session went on over another connection."""
+        return self.last_serial >> ERA_BITS
+
     def begin_era(self) -> None:
         """Make every serial used so far an old one, also of commands that are still on their way.
 
         A session that goes on over another connection starts from here: what was sent over the
         old one and comes behind is a copy that nobody remembers, and is not applied.
         """
-        self.last_serial = ((self.last_serial >> ERA_BITS) + 1) << ERA_BITS
+        self.last_serial = (self.era + 1) << ERA_BITS
         self.kept.clear()
 
     def remember(self, reply: Reply) -> None:

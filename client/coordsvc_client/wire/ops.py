@@ -78,7 +78,7 @@ MULTI: Final = 82  # operations -> [succeeded, [[code, value], ...]]
 AS: Final = 83  # who, operation or MULTI -> what that gives
 REFUSE: Final = 84  # code: an operation of a MULTI that fails
 # ... with session 0:
-ATTACH_SESSION: Final = 88  # session, password, timeout_ms, address -> session; fences the old one
+ATTACH_SESSION: Final = 88  # session, password, timeout_ms, address, era -> session; fences
 OPEN_ZOOKEEPER: Final = 89  # as OPEN_SESSION; the nodes that ZooKeeper's clients expect are there
 
 MUTATIONS: Final = frozenset({CREATE, PUT, SET, DELETE, TXN, ACQUIRE, RELEASE, BREAK, CLOSE})

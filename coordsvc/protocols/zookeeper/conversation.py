@@ -461,6 +461,7 @@ class ZooKeeperConversation:
                 known.password,
                 self._timeout_ms,
                 self._address,
+                known.replies.era,
             )
 
     def notify(self, watch_id: int, event: Event) -> None:

@@ -138,7 +138,7 @@ def test_an_empty_multi_is_done(cell, session):
 
 def test_a_session_that_is_attached_anew_leaves_its_old_commands_behind(cell, session):
     cell.set(session, "/")
-    applied = cell.internal(ops.ATTACH_SESSION, session, b"secret", 4_321, "10.0.0.2:1")
+    applied = cell.internal(ops.ATTACH_SESSION, session, b"secret", 4_321, "10.0.0.2:1", 0)
     assert applied.opened == (session, b"secret")
     known = cell.machine.sessions.by_id[session]
     assert (known.timeout_ms, known.address) == (4_321, "10.0.0.2:1")
@@ -146,6 +146,10 @@ def test_a_session_that_is_attached_anew_leaves_its_old_commands_behind(cell, se
     assert (late.code, cell.machine.tree.nodes["/"].data) == (codes.SUPERSEDED, b"")
     fresh = known.replies.last_serial + 1
     assert cell.do(session, ops.SET, "/", b"new", -1, [], serial=fresh).code == codes.OK
+    copy = cell.internal(ops.ATTACH_SESSION, session, b"secret", 4_321, "10.0.0.2:1", 0)
+    assert (copy.code, copy.opened) == (codes.SUPERSEDED, None)
+    assert cell.do(session, ops.SET, "/", b"on", -1, [], serial=fresh + 1).code == codes.OK
+    assert cell.internal(ops.ATTACH_SESSION, session, b"secret", 4_321, "", 1).code == codes.OK
 
 
 def test_a_session_is_attached_only_with_its_password(cell, session):
@@ -153,13 +157,13 @@ def test_a_session_is_attached_only_with_its_password(cell, session):
         (session, b"wrong", codes.BAD_PASSWORD),
         (99, b"secret", codes.SESSION_EXPIRED),
     ):
-        applied = cell.internal(ops.ATTACH_SESSION, who, password, 5_000, "")
+        applied = cell.internal(ops.ATTACH_SESSION, who, password, 5_000, "", 0)
         assert (applied.code, applied.opened) == (code, None)
     assert cell.machine.sessions.by_id[session].replies.last_serial == 0
 
 
 def test_a_session_cannot_attach_or_open_another(cell, session):
-    assert cell.do(session, ops.ATTACH_SESSION, session, b"secret", 5_000, "").code
+    assert cell.do(session, ops.ATTACH_SESSION, session, b"secret", 5_000, "", 0).code
     assert cell.do(session, ops.OPEN_ZOOKEEPER, b"secret", 5_000, "", "").code
 
 
@@ -178,8 +182,8 @@ def test_a_session_cannot_attach_or_open_another(cell, session):
         [ops.REFUSE, 32],
         [ops.CREATE_ACL, "/n", b"", 9, False, 0, [[1, *ANN]]],
         [ops.SET_ACL, "/n"],
-        [ops.ATTACH_SESSION, 1, "text", 5_000, ""],
-        [ops.ATTACH_SESSION, 1, b"", 0, ""],
+        [ops.ATTACH_SESSION, 1, "text", 5_000, "", 0],
+        [ops.ATTACH_SESSION, 1, b"", 0, "", 0],
     ],
 )
 def test_what_cannot_be_parsed_is_refused(arguments):

@@ -91,7 +91,7 @@ def test_a_write_behind_the_move_of_its_session_is_not_applied(house, guest):
     """As if the old connection were on another server, which does not know yet."""
     house.replica.desk.attached.pop(guest.session)
     house.replica.enter(
-        type(guest)(house).talk, ops.ATTACH_SESSION, guest.session, guest.password, 9_000, "x:1"
+        type(guest)(house).talk, ops.ATTACH_SESSION, guest.session, guest.password, 9_000, "x:1", 0
     )
     house.turn()
     house.replica.desk.attached[guest.session] = guest.talk
