@@ -13,7 +13,7 @@ from coordsvc.raft import membership as rules
 from coordsvc.raft.log import RaftLog
 from coordsvc.raft.membership import Members
 from coordsvc.raft.messages import COMMAND, Entry, HardState, Membership, Message, SnapshotMeta
-from coordsvc.raft.ready import Ready
+from coordsvc.raft.ready import NOTHING, Ready
 
 NEVER: Final[Millis] = 2**62
 LINK_LOST_DELAY_MS_MAX: Final = 150  # spread, so that not all followers campaign at once
@@ -93,6 +93,7 @@ class Core:
 
     __slots__ = (
         "_actors",
+        "_patience_ms",
         "_shown_leadership",
         "_shown_membership",
         "actor",
@@ -154,6 +155,8 @@ class Core:
         self.sticky_until: Millis = now + settings.election_ms if remembers else now
         """Until then votes are refused, because a leader lives (thesis 4.2.3)."""
         self.election_deadline: Millis = NEVER
+        self._patience_ms: Millis = settings.election_ms
+        """How long this follower waits for a sign of its leader: until the next election."""
 
     @property
     def membership(self) -> Membership:
@@ -173,7 +176,8 @@ class Core:
     def reset_election_timer(self) -> None:
         """Be patient again, for a time that differs from the others' (thesis 3.4)."""
         patience = self.settings.election_ms
-        self.election_deadline = self.now + self.chance.randrange(patience, 2 * patience)
+        self._patience_ms = self.chance.randrange(patience, 2 * patience)
+        self.election_deadline = self.now + self._patience_ms
 
     def retry_soon(self) -> None:
         """Be less patient after a vote was refused.
@@ -186,9 +190,9 @@ class Core:
         self.election_deadline = min(self.election_deadline, soon)
 
     def leader_spoke(self) -> None:
-        """Note a sign of the leader's life."""
+        """Note a sign of the leader's life. The dice are thrown anew when it matters."""
         self.sticky_until = self.now + self.settings.election_ms
-        self.reset_election_timer()
+        self.election_deadline = self.now + self._patience_ms
 
     def leader_lives(self) -> bool:
         """Tell whether to refuse votes for the sake of a leader (thesis 4.2.3, 9.6)."""
@@ -294,6 +298,7 @@ class Core:
         if self.members.current is not self._shown_membership:
             self._shown_membership = self.members.current
             out.membership_changed = True
-        if out:  # an empty one is as good as new
-            self.out = Ready()
+        if not out:
+            return NOTHING
+        self.out = Ready()
         return out

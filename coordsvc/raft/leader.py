@@ -337,7 +337,9 @@ class Leader:
         news_due = core.now >= self._news_at
         untold = False
         for peer, progress in self.followers.items():
-            if self._wants_append(progress, last):
+            if (progress.next <= last or progress.nudged or progress.flow is Flow.PROBE) and (
+                self._wants_append(progress, last)
+            ):
                 self._send_append(peer, progress, made)
             elif progress.commit_told < core.commit and progress.commit_told < progress.match:
                 if news_due or core.now < progress.prompt_until_ms:

@@ -5,6 +5,7 @@ Who sent a message is known from the link it came by, so no message names its se
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Final, NamedTuple, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId, Term
@@ -123,6 +124,8 @@ class AppendRequest:
     base_term: Term
     commit: Index
     entries: list[Entry]
+    packed: bytes = field(default=b"", compare=False, repr=False)
+    """The entries as they came over the wire, so that the log need not encode them again."""
 
 
 @record
@@ -189,3 +192,6 @@ Message: TypeAlias = (
     | TimeoutNow
     | SnapshotOffer
 )
+
+MOST_OFTEN: Final = (AppendRequest, AppendReply, Heartbeat, HeartbeatReply)
+"""What replicas say to one another most of the time."""

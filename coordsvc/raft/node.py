@@ -97,6 +97,12 @@ class RaftNode:
         return self._core.leader
 
     @property
+    def regime(self) -> tuple[NodeId | None, Term]:
+        """Leader and term, as far as is known here."""
+        core = self._core
+        return core.leader, core.term
+
+    @property
     def membership(self) -> Membership:
         """The membership in force; it may not be committed yet."""
         return self._core.membership

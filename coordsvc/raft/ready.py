@@ -8,6 +8,7 @@ Readys is on disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from coordsvc.base.ids import Index, NodeId, Term
 from coordsvc.raft.messages import Entry, HardState, Message
@@ -67,6 +68,10 @@ class Ready:
             or self.leadership_changed
             or self.membership_changed
         )
+
+
+NOTHING: Final = Ready()
+"""What there is to do when nothing came of the inputs. It stays as it is."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar, cast
 
 import msgpack
@@ -16,6 +17,8 @@ from coordsvc.raft.messages import Entry, HardState, SnapshotMeta
 
 T = TypeVar("T")
 
+_FIELDS: Final = len(Entry._fields)
+_as_entry: Final = partial(tuple.__new__, Entry)  # four fifths of Entry._make's time
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 
@@ -76,7 +79,8 @@ class EntryEncoder:
     """Encodes runs of entries, remembering the last one.
 
     A leader sends the same run to its own log and to every follower; encoding it once saves
-    about a third of what a write costs the leader in encoding.
+    about a third of what a write costs the leader in encoding. A follower writes what it was
+    sent, byte for byte.
     """
 
     __slots__ = ("_bytes", "_count", "_last")
@@ -94,6 +98,12 @@ class EntryEncoder:
             self._last = last
             self._count = len(entries)
         return self._bytes
+
+    def remember(self, entries: list[Entry], data: bytes) -> None:
+        """Take note that `data` is what encoding `entries`, of which there are some, gives."""
+        self._bytes = data
+        self._last = entries[-1]
+        self._count = len(entries)
 
 
 def size_of_entry(entry: Entry) -> int:
@@ -126,11 +136,13 @@ def decode_entries(data: bytes) -> list[Entry]:
         ValueError: if `data` does not hold entries.
 
     """
-    raw = msgpack.unpackb(data)
     try:
-        return list(map(Entry._make, raw))
+        raw = msgpack.unpackb(data, use_list=False)
+        if set(map(len, raw)) <= {_FIELDS}:
+            return list(map(_as_entry, raw))
     except TypeError as error:
         raise ValueError("not a run of entries") from error
+    raise ValueError("not a run of entries")
 
 
 def rebuild_log(

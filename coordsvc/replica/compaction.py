@@ -34,13 +34,14 @@ class Compaction:
     """Counts what has been logged since the last snapshot."""
 
     __slots__ = (
-        "_asked", "_bytes", "_is_quiet", "_look_at", "_not_before", "_seen", "_settings",
+        "_bytes", "_is_quiet", "_look_at", "_not_before", "_seen", "_settings", "asked",
         "failures", "last", "running",
     )  # fmt: skip
 
     def __init__(self, settings: CompactionSettings, last: Index) -> None:
         self._settings = settings
-        self._asked = False
+        self.asked = False
+        """A snapshot is wanted, if there is anything that the latest one does not hold."""
         self._bytes = 0
         self._not_before: Millis = 0
         self._look_at: Millis = 0
@@ -59,7 +60,7 @@ class Compaction:
 
     def ask(self) -> None:
         """Have a snapshot started, if there is anything that the latest one does not hold."""
-        self._asked = True
+        self.asked = True
 
     def logged(self, size: int) -> None:
         """Take note of bytes appended to the log."""
@@ -74,7 +75,7 @@ class Compaction:
             return False
         new = applied - self.last
         return (
-            self._asked
+            self.asked
             or new >= self._settings.entries
             or self._bytes >= self._settings.bytes
             or (self._is_quiet and new >= max(self._settings.quiet_entries, nodes // QUIET_SHARE))
@@ -83,7 +84,7 @@ class Compaction:
     def started(self) -> None:
         """A snapshot is being written."""
         self.running = True
-        self._asked = False
+        self.asked = False
         self._bytes = 0
 
     def installed(self, index: Index) -> None:

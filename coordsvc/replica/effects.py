@@ -85,3 +85,15 @@ class Effects:
     store_chunk: list[StoreChunk] = field(default_factory=list)
     members_changed: bool = False
     """Who is a member, or where one is, has changed: look at the links."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(
+            self.writes
+            or self.send
+            or self.drop_log_before
+            or self.take_snapshot
+            or self.read_snapshot
+            or self.store_chunk
+            or self.members_changed
+        )

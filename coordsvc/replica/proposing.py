@@ -34,12 +34,15 @@ class Proposals:
         self._commands = []
         self._bytes = 0
 
-    def propose(self, stamp_ms: Millis, now: Millis) -> None:
-        """As the leader, propose what waits if no write is under way, or if it is much."""
+    def are_ripe(self) -> bool:
+        """Tell whether to propose what waits: no write is under way, or it is much."""
         if self._desk.outgoing:
             self.queue(self._desk.take_outgoing())
-        ripe = not self._writes or self._bytes >= limits.BATCH_BYTES_MAX
-        if self._commands and ripe and self._raft.propose(self._commands, stamp_ms, now):
+        return bool(self._commands) and (not self._writes or self._bytes >= limits.BATCH_BYTES_MAX)
+
+    def propose(self, stamp_ms: Millis, now: Millis) -> None:
+        """As the leader, propose what waits, unless leadership is being handed over."""
+        if self._raft.propose(self._commands, stamp_ms, now):
             self.clear()
 
     def forward(self, leader: NodeId, effects: Effects) -> None:

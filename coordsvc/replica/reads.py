@@ -90,6 +90,8 @@ class ReadQueue:
 
     def serve(self, applied: Index) -> None:
         """Serve what the state is new enough for."""
+        if not self._behind:
+            return
         ripe = [group for group in self._behind if group[0] <= applied]
         if not ripe:
             return

@@ -14,9 +14,9 @@ from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.raft.messages import COMMAND, SnapshotMeta
+from coordsvc.raft.messages import COMMAND, MOST_OFTEN, AppendRequest, SnapshotMeta
 from coordsvc.raft.node import RaftNode
-from coordsvc.raft.ready import Ready
+from coordsvc.raft.ready import NOTHING, Ready
 from coordsvc.replica import messages
 from coordsvc.replica.changes import MembersChange
 from coordsvc.replica.cluster_time import ClusterTime
@@ -95,7 +95,8 @@ class Replica:
         self._leader_known_at = now
         self._housekeeping_at = self._touch_at = now
         self._cluster_time = ClusterTime(now)
-        self._time_ms: Millis = 0
+        self._wall_ms: Millis = 0
+        self._grown = True  # the log has, since it was last asked whether a snapshot is due
         self.now = now  # of this turn
 
     # ------------------------------------------------------------------ what can be seen
@@ -201,6 +202,11 @@ class Replica:
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""
         self.now = now
+        if isinstance(message, MOST_OFTEN):
+            if isinstance(message, AppendRequest) and message.packed:
+                self.encoder.remember(message.entries, message.packed)
+            self.raft.step(peer, message, now)
+            return
         match message:
             case messages.Forward():
                 self._on_forward(peer, message, now)
@@ -250,7 +256,7 @@ class Replica:
 
     def deadline(self) -> Millis:
         """When to call wake() next, if nothing happens before."""
-        if self._commit > self.applied and not self.health.differs:
+        if self._commit > self.machine.revision and not self.health.differs:
             return 0
         return min(self.raft.deadline(), self._housekeeping_at)
 
@@ -306,13 +312,14 @@ class Replica:
         When it is under way, call `catch_up`: the disk and the others work while we apply.
         `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn.
         """
-        self._time_ms = self._cluster_time.read(now, wall_ms, self.machine.time_ms, self.leading)
+        self._wall_ms = wall_ms
         self.now = now
         if now >= self._housekeeping_at:
-            self._housekeep(now)
+            self._housekeep(now, self._cluster_ms(now))
         self._exchange(now)
         effects = self._effects
-        self._effects = Effects()
+        if effects:  # an empty one is as good as new
+            self._effects = Effects()
         return effects
 
     def catch_up(self, now: Millis) -> bool:
@@ -322,37 +329,49 @@ class Replica:
         snapshot that is due.
         """
         if not self.health.differs:
-            self._apply(now)
-            if self.snapshots.compaction.is_due(self.applied, now, len(self.machine.tree)):
-                self.snapshots.take(self.machine, self._effects)
-                return True
-        return self.raft.leader is not None and bool(self.desk.outgoing or self.reads.unasked)
+            machine = self.machine
+            if self._commit > machine.revision:
+                self._apply(now)
+                self._grown = True
+            self.reads.serve(machine.revision)
+            compaction = self.snapshots.compaction
+            if self._grown or compaction.asked:
+                self._grown = False
+                if compaction.is_due(machine.revision, now, len(machine.tree)):
+                    self.snapshots.take(machine, self._effects)
+                    return True
+        return bool(self.desk.outgoing or self.reads.unasked) and self.raft.leader is not None
 
     def _exchange(self, now: Millis) -> None:
         """Give Raft what came in, and take what it wants, until it wants nothing more."""
         again = True
         while again:
             self._follow_leadership(now)
-            self._pass_on_commands(now)
-            self._pass_on_reads(now)
+            leader = self._regime[0]
+            if leader is not None:
+                self._pass_on(leader, now)
             ready = self.raft.ready()
-            if ready:
+            again = ready is not NOTHING
+            if again:
                 self._carry_out(ready, now)
-            again = ready.more or ready.leadership_changed
+                again = ready.more or ready.leadership_changed
 
-    def _pass_on_commands(self, now: Millis) -> None:
-        if self.leading:
-            self._proposals.propose(self._time_ms, now)
-        elif self.desk.outgoing and self.raft.leader is not None:
-            self._proposals.forward(self.raft.leader, self._effects)
+    def _pass_on(self, leader: NodeId, now: Millis) -> None:
+        """Propose commands here, or send them to the leader; the same with reads."""
+        if leader == self.node:
+            if self._proposals.are_ripe():
+                self._proposals.propose(self._cluster_ms(now), now)
+        elif self.desk.outgoing:
+            self._proposals.forward(leader, self._effects)
+        if self.reads.unasked:
+            self._pass_on_reads(leader, now)
 
-    def _pass_on_reads(self, now: Millis) -> None:
-        leader = self.raft.leader
-        if leader is None:
-            return
+    def _cluster_ms(self, now: Millis) -> Millis:
+        machine = self.machine
+        return self._cluster_time.read(now, self._wall_ms, machine.time_ms, self.leading)
+
+    def _pass_on_reads(self, leader: NodeId, now: Millis) -> None:
         token, readers = self.reads.ask(now)
-        if not token:
-            return
         if leader == self.node:
             self._on_confirmed(self._confirmations.ask_for_us(self.node, token, now), now)
         else:
@@ -389,7 +408,6 @@ class Replica:
                     machine.skip(index, stamp_ms)
             if stop % CHECKPOINT_EVERY == 0:
                 self.health.checkpoints.add(stop, machine.digest)
-        self.reads.serve(index)
 
     def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
         self._follow_leadership(now)
@@ -423,7 +441,7 @@ class Replica:
 
         What is pending must go first, or a session's later write overtakes an earlier one.
         """
-        regime = (self.raft.leader, self.raft.term)
+        regime = self.raft.regime
         if regime != self._regime:
             self._regime = regime
             self._on_leadership(*regime, now)
@@ -453,14 +471,15 @@ class Replica:
         heir = to or heir_of(self.raft, heard_after=now - self.settings.raft.election_ms)
         return heir is not None and self.raft.transfer_to(heir, now)
 
-    def _housekeep(self, now: Millis) -> None:
+    def _housekeep(self, now: Millis, time_ms: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
+        self._grown = True
         self.health.tick(now, self._effects)
-        self.members.tick(now, self._time_ms, self._effects)
+        self.members.tick(now, time_ms, self._effects)
         self.snapshots.trim(self.applied)
         if self.leading:
             self._leader_known_at = now
-            self._due.propose(self.machine, now, self._time_ms)
+            self._due.propose(self.machine, now, time_ms)
             self.snapshots.stop_stalled(now)
         elif self.raft.leader is not None:
             self._leader_known_at = now

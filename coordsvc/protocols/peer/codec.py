@@ -62,7 +62,7 @@ def _append(m: raft.AppendRequest, encoder: EntryEncoder) -> list[object]:
 def _make_append(fields: Raw) -> PeerMessage:
     term, base_index, base_term, commit, entries = fields
     run = decode_entries(entries) if entries else []
-    return raft.AppendRequest(term, base_index, base_term, commit, run)
+    return raft.AppendRequest(term, base_index, base_term, commit, run, entries)
 
 
 def _make_members_request(fields: Raw) -> PeerMessage:

@@ -60,6 +60,14 @@ def test_a_run_that_is_sent_to_all_is_encoded_once():
     assert decode_entries(encoder.encode([])) == []
 
 
+def test_a_run_that_came_packed_is_not_encoded_again():
+    encoder = EntryEncoder()
+    run = entries(1, 1, 2)
+    encoder.remember(run, b"as it came")
+    assert encoder.encode(run) == b"as it came"
+    assert encoder.encode(run[1:]) == EntryEncoder().encode(run[1:])
+
+
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\x91\x91\x01", b"\xc1", b"\x91\x01"])
 def test_bytes_that_hold_no_entries_are_told(data):
     with pytest.raises(ValueError):

@@ -30,6 +30,10 @@ class Stand:
         self.writes = []  # only how many there are matters
         self.proposals = Proposals(self.raft, self.desk, self.writes)
 
+    def propose(self):
+        if self.proposals.are_ripe():
+            self.proposals.propose(0, 0)
+
 
 @pytest.fixture
 def stand():
@@ -39,45 +43,45 @@ def stand():
 def test_what_the_desk_has_is_proposed_behind_what_was_queued(stand):
     stand.proposals.queue([b"theirs"])
     stand.desk.administer(1, b"ours", lambda _applied: None)
-    stand.proposals.propose(0, 0)
-    stand.proposals.propose(0, 0)
+    stand.propose()
+    stand.propose()
     assert stand.raft.proposed == [[b"theirs", b"ours"]]
 
 
 def test_while_the_log_is_written_proposals_gather(stand):
     stand.writes.append("one")
     stand.proposals.queue([b"1"])
-    stand.proposals.propose(0, 0)
+    stand.propose()
     stand.proposals.queue([b"2"])
     assert stand.raft.proposed == []
     stand.writes.clear()
-    stand.proposals.propose(0, 0)
+    stand.propose()
     assert stand.raft.proposed == [[b"1", b"2"]]
 
 
 def test_very_much_does_not_wait(stand):
     stand.writes.append("one")
     stand.proposals.queue([bytes(limits.BATCH_BYTES_MAX)])
-    stand.proposals.propose(0, 0)
+    stand.propose()
     assert len(stand.raft.proposed) == 1
     stand.proposals.queue([b"little"])
-    stand.proposals.propose(0, 0)
+    stand.propose()
     assert len(stand.raft.proposed) == 1, "what was proposed counts no more"
 
 
 def test_what_raft_does_not_take_now_is_proposed_again(stand):
     stand.raft.takes = False
     stand.proposals.queue([b"1"])
-    stand.proposals.propose(0, 0)
+    stand.propose()
     stand.raft.takes = True
-    stand.proposals.propose(0, 0)
+    stand.propose()
     assert stand.raft.proposed == [[b"1"], [b"1"]]
 
 
 def test_under_a_new_leader_the_queue_is_empty(stand):
     stand.proposals.queue([b"1"])
     stand.proposals.clear()
-    stand.proposals.propose(0, 0)
+    stand.propose()
     assert stand.raft.proposed == []
 
 
