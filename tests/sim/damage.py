@@ -28,9 +28,14 @@ class Damage:
     """What stands there since."""
 
     @property
+    def file_is_there(self) -> bool:
+        """Whether the file still exists under this name."""
+        return self.files.inode_of(self.name) == self.inode
+
+    @property
     def is_there(self) -> bool:
         """Whether the file still exists under this name with the damage in it."""
-        if self.files.inode_of(self.name) != self.inode:
+        if not self.file_is_there:
             return False
         content = self.files.content_of(self.name)
         return content[self.offset : self.offset + len(self.bytes)] == self.bytes

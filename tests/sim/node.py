@@ -87,6 +87,7 @@ class Machine:
         """Whether the operator wants nothing of what is on this disk."""
         self.damage: list[Damage] = []
         """What was done to the disk and may still be there."""
+        self._to_be_noticed: list[Damage] = []
 
     def sync_time(self) -> Micros:
         """Return how long the next sync takes."""
@@ -95,6 +96,11 @@ class Machine:
             usual += self.chance.randint(0, 50 * MS)
         return usual + min(self.slower, SLOWER_MAX)
 
+    def look_for_damage(self) -> None:
+        """A server is about to start: note what it must find."""
+        self.damage = [each for each in self.damage if each.is_there]
+        self._to_be_noticed = [each for each in self.damage if each.must_be_noticed]
+
     def check_damage(self) -> None:
         """A server has started: what it took for good must not be damaged.
 
@@ -102,9 +108,8 @@ class Machine:
             WrongResult: it read damaged bytes without noticing.
 
         """
-        self.damage = [each for each in self.damage if each.is_there]
-        for each in self.damage:
-            if each.must_be_noticed:
+        for each in self._to_be_noticed:
+            if each.file_is_there:  # else it went unread, as part of what a reset had voided
                 raise WrongResult(f"{self.name} has started on damage: {each}")
 
     def wipe(self) -> None:
@@ -186,6 +191,7 @@ class SimServer:
         self.log = SimLogger(world, self.name)
         if machine.condemned:
             raise CorruptData("the operator has condemned it")
+        machine.look_for_damage()
         wal = WriteAheadLog.open(
             machine.log,
             salt=machine.salt,

@@ -34,6 +34,8 @@ from tests.sim.world import MS, World
 class _Claim:
     path: str
     session: SessionId
+    delay_ms: int
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -42,8 +44,8 @@ class _Claims:
 
     by_request: dict[Index, _Claim] = field(default_factory=dict)
 
-    def of(self, session: SessionId) -> list[tuple[Index, str]]:
-        return [(r, c.path) for r, c in self.by_request.items() if c.session == session]
+    def of(self, session: SessionId) -> list[tuple[Index, _Claim]]:
+        return [(r, c) for r, c in self.by_request.items() if c.session == session]
 
 
 class Observer:
@@ -251,11 +253,12 @@ class Observer:
         stamp = machine.time_ms
         fresh = applied.revision == index and applied.code == codes.OK
         for session in applied.ended:
-            for claim, path in claims.of(session):
-                lock = machine.locks.by_path.get(path)
-                free_at = 0 if lock is None else lock.free_at_ms
-                table.gone(path, request=claim, free_at_ms=free_at)
-                del claims.by_request[claim]
+            for number, claim in claims.of(session):
+                # The delay is the one that the claim asked for, whatever the state says.
+                delayed = claim.held and claim.delay_ms and request[0] != ops.CLOSE
+                free_at = stamp + claim.delay_ms if delayed else 0
+                table.gone(claim.path, request=number, free_at_ms=free_at)
+                del claims.by_request[number]
             table.session_ended(session)
         if fresh and request[0] == ops.RELEASE:
             _, _, _, path, claim = request
@@ -268,15 +271,18 @@ class Observer:
                 table.gone(change.path, request=change.request)
                 del claims.by_request[change.request]
         if fresh and request[0] == ops.ACQUIRE:
-            path, shared = request[3], bool(request[4])
+            path, shared, delay_ms = request[3], bool(request[4]), request[6]
             assert isinstance(path, str)
-            claims.by_request[index] = _Claim(path, applied.session)
+            assert isinstance(delay_ms, int)
+            claim = claims.by_request[index] = _Claim(path, applied.session, delay_ms)
             table.asked(path, request=index, session=applied.session, shared=shared)
             match applied.value:
                 case [ops.HELD, _, int(token), _]:
+                    claim.held = True
                     table.granted(path, request=index, token=token, stamp_ms=stamp)
         for change in applied.lock_changes:
             if change.state == ops.HELD:
+                claims.by_request[change.request].held = True
                 table.granted(
                     change.path, request=change.request, token=change.token, stamp_ms=stamp
                 )

@@ -10,12 +10,14 @@ from typing import Final
 from unittest import mock
 
 from coordsvc.base import limits
+from coordsvc.base.ids import Index, NodeId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica import health, replica
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.replica import ReplicaSettings
+from coordsvc.state.machine import StateMachine
 from tests.sim.checkers.revisions import check_real_time
 from tests.sim.client import ClientSettings, SimClient
 from tests.sim.cluster import SimCluster
@@ -23,7 +25,8 @@ from tests.sim.faults import Swarm
 from tests.sim.history import History
 from tests.sim.links import Delays, Links
 from tests.sim.node import NodeSettings
-from tests.sim.verdicts import NoProgress
+from tests.sim.states import difference
+from tests.sim.verdicts import NoProgress, WrongResult
 from tests.sim.workloads.claims import ClaimsWorkload
 from tests.sim.workloads.client import Answer, Workload
 from tests.sim.workloads.counter import CounterWorkload
@@ -57,6 +60,9 @@ class Tuning:
     kinds: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     snapshot_every: int = 0
+    lease_reads: bool = False
+    """Serve reads under the leader's lease, which else one run in four does."""
+    learners: int = 0
     detailed: bool = False
     """Note every message between servers."""
 
@@ -99,7 +105,8 @@ class Run:
         chance = self._chance = self.world.stream("run")
         nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
         self.report.nodes = tuning.nodes or nodes
-        self.report.learners = chance.choice((0, 0, 1)) if self.report.nodes > 1 else 0
+        learners = chance.choice((0, 0, 1)) if self.report.nodes > 1 else 0
+        self.report.learners = tuning.learners or learners
         election_ms = chance.choice((300, 600, 1_000))
         self._drift_ppm_max = chance.choice((0, 200, 20_000))
         delays = Delays(
@@ -123,7 +130,7 @@ class Run:
     def _node_settings(self, election_ms: int) -> NodeSettings:
         chance = self._chance
         members = self.report.nodes + self.report.learners
-        lease_reads = chance.randrange(4) == 0
+        lease_reads = chance.randrange(4) == 0 or self._tuning.lease_reads
         snapshot_every = chance.choice((5, 20, 60, 200))
         drift_percent = max(1, -(-2 * self._drift_ppm_max // 10_000))
         return NodeSettings(
@@ -258,3 +265,15 @@ class Run:
             workload.check()
         check_real_time(self.history.operations)
         self.cluster.observer.watches.finish(0)
+        self._compare_states()
+
+    def _compare_states(self) -> None:
+        """Check that those who have applied the same have the same state, down to the last bit."""
+        observer = self.cluster.observer
+        known: dict[Index, tuple[NodeId, StateMachine]] = {}
+        for name, server in self.cluster.servers.items():
+            machine = server.replica.machine
+            other, same = known.setdefault(machine.revision, (name, machine))
+            text = difference(machine, same)
+            if text and not observer.wrong_spread:
+                raise WrongResult(f"the states of {name} and {other} differ: {text}")

@@ -87,14 +87,17 @@ class _Actor:
             self._client.after(wait, lambda: self._release(request))
 
     def _lose(self) -> None:
+        self._note_loss()
+        self._request = 0
+        self._asker.end()
+        self._asker.later(self._client, self.acquire)
+
+    def _note_loss(self) -> None:
         asked = self._asked
         assert asked is not None
         self._lost.append(
             Operation(-1, self._client.name, ops.CLOSE, (LOCK,), 0, asked.invoked, asked.invoked_at)
         )
-        self._request = 0
-        self._asker.end()
-        self._asker.later(self._client, self.acquire)
 
     def _release(self, request: Index) -> None:
         if request != self._request:
@@ -104,4 +107,6 @@ class _Actor:
         self._asker.ask(self._client, ops.RELEASE, (LOCK, request), self._released)
 
     def _released(self, answer: Answer, operation: Operation) -> None:
+        if not operation.is_ok:
+            self._note_loss()  # the session went first, and the lock with it
         self._asker.later(self._client, self.acquire)
