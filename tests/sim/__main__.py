@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from tests.sim.day import Day
 from tests.sim.run import Report, Run, Tuning
 from tests.sim.verdicts import RunFailed
 from tests.sim.world import SECOND
@@ -99,7 +100,32 @@ def show_failure(result: Result, lines: int) -> None:
     tail = "\n".join(result.trace.splitlines()[-lines:])
     seed = result.report.seed
     print(f"\n{tail}\n\nseed {seed} failed: {result.why}", flush=True)
-    print(f"replay: python -m tests.sim --seeds 1 --seed {seed} -v\n", flush=True)
+    print(f"replay: ./dev sim --seeds 1 --seed {seed} --trace 100000\n", flush=True)
+
+
+def run_day(seed: int, hours: int, lines: int) -> int:
+    """Simulate a day; report, and return the exit code."""
+    began = time.perf_counter()
+    day = Day(seed, hours)
+    code, why = 0, ""
+    try:
+        day.execute()
+    except RunFailed as failure:
+        code, why = failure.exit_code, f"{type(failure).__name__}: {failure}"
+    except Exception:  # the code under test may raise anything
+        code, why = CRASHED, traceback.format_exc(limit=-12)
+    wall_s = time.perf_counter() - began
+    result = Result(day.run.finish(), code, why, day.run.world.trace_text(), wall_s)
+    totals = Totals()
+    totals.add(result)
+    print(totals.text(wall_s))
+    kept = ", ".join(f"{name} {size}" for name, size in day.largest().items())
+    print(f"the most that a server kept at the end of an hour: {kept}")
+    if code:
+        tail = "\n".join(result.trace.splitlines()[-lines:])
+        print(f"\n{tail}\n\nthe day of seed {seed} failed: {why}")
+        print(f"replay: ./dev sim --day --hours {hours} --seed {seed}")
+    return code
 
 
 def results_of(seeds: Sequence[int], jobs: int) -> Iterator[Result]:
@@ -119,8 +145,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
     parser.add_argument("--go-on", action="store_true", help="go on after a failure")
     parser.add_argument("--trace", type=int, default=TRACE_LINES, help="lines of it to show")
+    parser.add_argument("--day", action="store_true", help="simulate a day instead, lightly loaded")
+    parser.add_argument("--hours", type=int, default=24, help="of the day")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each seed")
     options = parser.parse_args(arguments)
+    if options.day:
+        return run_day(options.seed, options.hours, options.trace)
     seeds = list(range(options.seed, options.seed + options.seeds)) or known_seeds()
     totals, exit_code, began = Totals(), 0, time.perf_counter()
     for result in results_of(seeds, options.jobs):

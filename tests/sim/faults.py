@@ -110,6 +110,7 @@ class Swarm:
         self._stopped_max = nodes if self.chance.randrange(4) == 0 else (nodes - 1) // 2
         self._stopped: set[NodeId] = set()
         self.paused_clients: set[str] = set()
+        self.period = PERIOD
         self._active: dict[Fault, None] = {}
         self._over = False
 
@@ -118,7 +119,8 @@ class Swarm:
         self.world.trace("faults", f"in play: {', '.join(self.kinds)}")
         for kind in self.kinds:
             # Even on a scale of ratios, so that rare and frequent are equally likely.
-            period = round(PERIOD[0] * (PERIOD[1] / PERIOD[0]) ** self.chance.random())
+            least, most = self.period
+            period = round(least * (most / least) ** self.chance.random())
             self._schedule(kind, period)
 
     def heal(self) -> None:

@@ -63,6 +63,7 @@ class Tuning:
     lease_reads: bool = False
     """Serve reads under the leader's lease, which else one run in four does."""
     learners: int = 0
+    election_ms: int = 0
     detailed: bool = False
     """Note every message between servers."""
 
@@ -108,6 +109,7 @@ class Run:
         learners = chance.choice((0, 0, 1)) if self.report.nodes > 1 else 0
         self.report.learners = tuning.learners or learners
         election_ms = chance.choice((300, 600, 1_000))
+        election_ms = tuning.election_ms or election_ms
         self._drift_ppm_max = chance.choice((0, 200, 20_000))
         delays = Delays(
             usual=chance.choice((300, MS, 5 * MS)), rare_max=chance.choice((5, 50)) * MS
@@ -172,20 +174,27 @@ class Run:
             RunFailed: with what is wrong.
 
         """
-        chance = self._chance
-        with self._small_limits():
-            self.world.run_for(2 * SECOND)
-            for workload in self.workloads:
-                workload.start(self.cluster.talking)
-            self.swarm.start()
-            self.world.run_for(chance.randint(3, 10) * SECOND)
-            self.swarm.heal()
-            self._liveness()
-            self._judge()
+        with self.small_limits():
+            self.begin()
+            self.world.run_for(self._chance.randint(3, 10) * SECOND)
+            self.end()
         return self.finish()
 
+    def begin(self) -> None:
+        """Let the cluster come up, and load and faults begin."""
+        self.world.run_for(2 * SECOND)
+        for workload in self.workloads:
+            workload.start(self.cluster.talking)
+        self.swarm.start()
+
+    def end(self) -> None:
+        """End the faults, wait until all works again, and judge."""
+        self.swarm.heal()
+        self._liveness()
+        self._judge()
+
     @contextmanager
-    def _small_limits(self) -> Iterator[None]:
+    def small_limits(self) -> Iterator[None]:
         """Make rare what is big: pieces of snapshots, the history of events."""
         chunk = self._chance.choice((1, 4, 256)) * limits.KIB
         events = self._chance.choice((20, 200, 10_000))

@@ -93,6 +93,9 @@ class Workload(Protocol):
     def stop(self) -> None:
         """Begin nothing new."""
 
+    def slow_down(self, pause_max: Micros) -> None:
+        """Let each client pause for up to so long between its requests."""
+
     def is_quiet(self) -> bool:
         """Tell whether everything begun has ended."""
 
@@ -114,7 +117,7 @@ class Asker:
     def __init__(self, history: History, *, pause_max: Micros = 200 * MS) -> None:
         self.history = history
         self.stopped = False
-        self._pause_max = pause_max
+        self.pause_max = pause_max
         self._open = 0
 
     def is_quiet(self) -> bool:
@@ -159,7 +162,7 @@ class Asker:
     def later(self, client: Client, step: Callback) -> None:
         """Go on with `step` after a pause, unless the workload was stopped."""
         if not self.stopped:
-            client.after(client.chance.randint(0, self._pause_max), lambda: self._go_on(step))
+            client.after(client.chance.randint(0, self.pause_max), lambda: self._go_on(step))
 
     def begin(self) -> None:
         """Note that a client has begun what it must end, such as holding a lock."""

@@ -12,6 +12,7 @@ from tests.sim.checkers.models import RegisterModel
 from tests.sim.history import History, Operation
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
 from tests.sim.workloads.register import as_list, version_in
+from tests.sim.world import Micros
 
 PATH: Final = "/counter"
 
@@ -31,6 +32,10 @@ class CounterWorkload:
     def stop(self) -> None:
         """See Workload."""
         self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
 
     def is_quiet(self) -> bool:
         """See Workload."""

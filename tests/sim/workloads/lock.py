@@ -42,6 +42,10 @@ class LockWorkload:
         """See Workload."""
         self._asker.stopped = True
 
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
+
     def is_quiet(self) -> bool:
         """See Workload."""
         return self._asker.is_quiet()

@@ -9,6 +9,7 @@ from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from tests.sim.history import History, Operation
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.world import Micros
 
 TOP: Final = "/mortal"
 NAMES: Final = tuple(f"{TOP}/{number}" for number in range(5))
@@ -30,6 +31,10 @@ class MortalWorkload:
     def stop(self) -> None:
         """See Workload."""
         self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
 
     def is_quiet(self) -> bool:
         """See Workload."""

@@ -10,6 +10,7 @@ from tests.sim.checkers.models import VERSION_FIELD, RegisterModel, keys_of
 from tests.sim.checkers.revisions import check_real_time
 from tests.sim.history import History, Operation
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.world import Micros
 
 
 class RegisterWorkload:
@@ -27,6 +28,10 @@ class RegisterWorkload:
     def stop(self) -> None:
         """See Workload."""
         self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
 
     def is_quiet(self) -> bool:
         """See Workload."""

@@ -13,6 +13,7 @@ from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
 from tests.sim.workloads.register import as_list, version_in
+from tests.sim.world import Micros
 
 OPENING_BALANCE: Final = 100
 
@@ -37,6 +38,10 @@ class TransferWorkload:
     def stop(self) -> None:
         """See Workload."""
         self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
 
     def is_quiet(self) -> bool:
         """See Workload."""

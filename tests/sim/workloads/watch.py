@@ -12,6 +12,7 @@ from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
 from tests.sim.workloads.client import Answer, Asker, Client, create_args
 from tests.sim.workloads.register import as_list
+from tests.sim.world import Micros
 
 TOP: Final = "/tree"
 MZXID_FIELD: Final = messages.STAT_FIELDS.index("mzxid")
@@ -39,6 +40,10 @@ class WatchWorkload:
     def stop(self) -> None:
         """See Workload."""
         self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """See Workload."""
+        self._asker.pause_max = pause_max
 
     def is_quiet(self) -> bool:
         """See Workload."""
