@@ -131,6 +131,6 @@ class Day:
         largest: dict[str, int] = {}
         for sample in self.samples:
             for name, size in sample.sizes.items():
-                name = name.partition(" of session")[0]
-                largest[name] = max(largest.get(name, 0), size)
+                kind = name.partition(" of session")[0]
+                largest[kind] = max(largest.get(kind, 0), size)
         return largest
