@@ -231,6 +231,8 @@ STATE: Final = (
             "checker:exactly_once.ExactlyOnceChecker.applied",
             "planted:answers_not_in_the_snapshot",
             "planted:retry_applied_twice",
+            "planted:sent_again_out_of_order",
+            "workload:burst.BurstWorkload",
             "workload:counter.CounterWorkload",
         ),
     ),

@@ -27,6 +27,7 @@ from tests.sim.links import Delays, Links
 from tests.sim.node import NodeSettings
 from tests.sim.states import difference
 from tests.sim.verdicts import NoProgress, WrongResult
+from tests.sim.workloads.burst import BurstWorkload
 from tests.sim.workloads.claims import ClaimsWorkload
 from tests.sim.workloads.client import Answer, Workload
 from tests.sim.workloads.counter import CounterWorkload
@@ -40,6 +41,7 @@ from tests.sim.workloads.watch import WatchWorkload
 from tests.sim.world import MS, SECOND, Micros, World
 
 WORKLOADS: Final[dict[str, Callable[[History], Workload]]] = {
+    "burst": BurstWorkload,
     "claims": ClaimsWorkload,
     "counter": CounterWorkload,
     "lock": LockWorkload,

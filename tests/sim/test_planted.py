@@ -438,7 +438,9 @@ PLANTED: Final = (
         seeds=100,
     ),
     Planted(expired_although_it_pinged),
-    Planted(sent_again_out_of_order),
+    Planted(
+        sent_again_out_of_order, Tuning(kinds=("reset", "transfer", "clog"), workloads=("burst",))
+    ),
     Planted(never_sent_again),
     Planted(lease_without_a_margin),
     Planted(

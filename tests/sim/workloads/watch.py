@@ -15,6 +15,8 @@ from tests.sim.workloads.register import as_list
 from tests.sim.world import Micros
 
 TOP: Final = "/tree"
+LARGE: Final = 5_000
+"""Bytes: more than the smallest buffer of a connection takes."""
 MZXID_FIELD: Final = messages.STAT_FIELDS.index("mzxid")
 
 
@@ -75,6 +77,8 @@ class WatchWorkload:
     def _write(self, client: Client) -> None:
         path = client.chance.choice(self._paths)
         data = f"{client.name}-{client.chance.randrange(1_000_000)}".encode()
+        if client.chance.randrange(10) == 0:
+            data = data.ljust(LARGE)
         op, args = client.chance.choice(
             (
                 (ops.PUT, (path, data, False, [])),
