@@ -133,6 +133,10 @@ class Observer:
                     self.time.led(node)
         self._reported[node] = len(effects.writes)
 
+    def forget_claims(self) -> None:
+        """The cluster was restored from a backup, and all sessions have ended with it."""
+        self._claims = _Claims()
+
     def plant(self, node: NodeId, replica: Replica) -> None:
         """Make the state of a replica wrong; the others must find that out."""
         self.wrong[node] = None

@@ -64,7 +64,7 @@ class Tuning:
     snapshot_every: int = 0
     lease_reads: bool = False
     """Serve reads under the leader's lease, which else one run in four does."""
-    learners: int = 0
+    learners: int | None = None
     election_ms: int = 0
     detailed: bool = False
     """Note every message between servers."""
@@ -109,7 +109,7 @@ class Run:
         nodes = chance.choice((1, 3, 3, 3, 3, 3, 3, 5))
         self.report.nodes = tuning.nodes or nodes
         learners = chance.choice((0, 0, 1)) if self.report.nodes > 1 else 0
-        self.report.learners = tuning.learners or learners
+        self.report.learners = learners if tuning.learners is None else tuning.learners
         election_ms = chance.choice((300, 600, 1_000))
         election_ms = tuning.election_ms or election_ms
         self._drift_ppm_max = chance.choice((0, 200, 20_000))

@@ -101,6 +101,11 @@ class RaftChecker:
         same = (known.term, known.content) == (entry.term, content)
         _demand(same, f"state-machine safety: {node} applied another entry at {index}")
 
+    def begins(self, index: Index, term: Term) -> None:
+        """The log does not begin with nothing, but behind a state that was restored."""
+        self._committed[index] = _Slot(term, 0, b"")
+        self.committed_last = index
+
     def differs(self, index: Index, digest: bytes) -> bool:
         """Tell whether another digest is known after `index`."""
         known = self._digests.get(index)

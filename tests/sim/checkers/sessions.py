@@ -72,6 +72,11 @@ class SessionChecker:
             known.ended_at = now
             known.lease_until = min(known.lease_until, now)
 
+    def all_ended(self, index: Index, *, now: Micros) -> None:
+        """The cluster was restored from a backup: no session has outlived that."""
+        for session in self._sessions:
+            self.closed(session, index, now=now)
+
     def left_behind(self, session: SessionId, index: Index, paths: Collection[str]) -> None:
         """Right after the entry at `index` these ephemerals and locks of the session exist."""
         known = self._sessions[session]

@@ -34,8 +34,14 @@ class ViewChecker:
 
     def __init__(self) -> None:
         self._paths: dict[str, _Path] = {}
+        self._all_known = True
         self.checked = 0
         """How many answers were compared."""
+
+    def forget(self) -> None:
+        """The cluster was restored from a backup: what is not changed again is not known."""
+        self._paths.clear()
+        self._all_known = False
 
     def changed(self, path: str, index: Index, view: View) -> None:
         """The entry at `index` left the node at `path` like this."""
@@ -74,11 +80,12 @@ class ViewChecker:
     def _at(self, path: str, revision: Index) -> View:
         known = self._paths.get(path)
         if known is None:
-            return None
+            return None if self._all_known else _UNKNOWN
         place = bisect_right(known.since, revision)
         if place:
             return known.views[place - 1]
-        return _UNKNOWN if len(known.since) >= KEPT_MAX // 2 else None
+        unknown = len(known.since) >= KEPT_MAX // 2 or not self._all_known
+        return _UNKNOWN if unknown else None
 
 
 _UNKNOWN: View = (b"too long ago", (), ())

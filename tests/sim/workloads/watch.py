@@ -147,6 +147,7 @@ class Mirror:
     def started(self, revision: Index) -> None:
         """See WatchListener."""
         self._events_last = revision
+        self._nodes.clear()  # also if it was there before: what it missed may be anything
         for path in self._paths:
             self._read(path)
 

@@ -34,11 +34,18 @@ class Node:
         """Have a command applied; return the revision it was applied at."""
         self._serial += 1
         request = msgpack.packb([op, self._serial, self._serial, *arguments])
-        before = self.machine.revision
-        self.server.replica.desk.outgoing.append(command_prefix(session) + request)
+        desk = self.server.replica.desk
+        if session:
+            desk.outgoing.append(command_prefix(session) + request)
+        else:  # it stays pending until it is applied, whatever else is applied before
+            applied = asyncio.get_running_loop().create_future()
+            desk.administer(self._serial, command_prefix(0) + request, applied.set_result)
         self.server.driver.schedule()
         async with asyncio.timeout(5):
-            while self.machine.revision == before:
+            if not session:
+                return (await applied).revision
+            known = self.machine.sessions.by_id
+            while session in known and known[session].replies.last_serial < self._serial:
                 await asyncio.sleep(0.001)
         return self.machine.revision
 
