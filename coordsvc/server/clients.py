@@ -45,6 +45,8 @@ class ClientPort:
         self.sockets: dict[ClientSocket, None] = {}
         """All of them, also those whose language is not told yet."""
         self._loop = asyncio.get_running_loop()
+        self.each_turn: Callable[[], None] = lambda: None
+        """What is to be done before answers are sent."""
         self.per_host_max = per_host_max
         self.per_host: dict[str, int] = {}
         """How many connections each address has; kept only if there is a limit."""
@@ -89,6 +91,7 @@ class ClientPort:
         Answers go first. Those who are only told of events get them a slice at a time: a
         thousand writes in one go would keep heartbeats and everybody's requests waiting.
         """
+        self.each_turn()
         dirty = self.hall.dirty
         if dirty:
             self.hall.dirty = []

@@ -16,6 +16,7 @@ from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
+from coordsvc.protocols.zookeeper.reconfiguring import ConfigWatch
 from coordsvc.protocols.zookeeper.records import PASSWORD_BYTES
 from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.raft.messages import MemberInfo, Membership
@@ -116,6 +117,7 @@ class Server:
         self.clients = ClientPort(
             self.hall, self.zookeeper, self.driver, settings.connections_per_host_max
         )
+        self.clients.each_turn = ConfigWatch(self.zookeeper).look
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
 
     async def start(self) -> None:

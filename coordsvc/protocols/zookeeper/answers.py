@@ -27,7 +27,7 @@ from coordsvc.protocols.zookeeper.reads import (
 from coordsvc.protocols.zookeeper.records import read_set_watches
 from coordsvc.protocols.zookeeper.watching import OwnWatches
 from coordsvc.replica.ports import Client
-from coordsvc.state.acl import SUPER, Who
+from coordsvc.state.acl import Who
 from coordsvc.watch.paths import CHILD, DATA
 
 _CHILDREN: Final = frozenset({numbers.GET_CHILDREN, numbers.GET_CHILDREN2})
@@ -38,7 +38,7 @@ ANSWERED: Final = (
     | _CHILDREN
     | _WATCH_OPS
     | _SET_WATCHES
-    | {numbers.GET_DATA, numbers.EXISTS, numbers.PING, numbers.RECONFIG}
+    | {numbers.GET_DATA, numbers.EXISTS, numbers.PING}
 )
 """The operations that `Answers` knows."""
 
@@ -108,8 +108,6 @@ class Answers:
             return missed + reply(numbers.XID_SET_WATCHES, machine.revision, b"")
         if op in _WATCH_OPS:
             return reply(xid, machine.revision, self._watches.answer(op, Reader(frame, 8)))
-        if op == numbers.RECONFIG:
-            raise ReadError(numbers.RECONFIG_DISABLED if SUPER in who else numbers.NO_AUTH)
         return reply(xid, machine.revision, self._reads.answer(op, frame, who, session))
 
     def _exists(self, path: str, who: Who, *, watch: bool) -> bytes:

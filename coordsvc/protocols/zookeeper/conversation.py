@@ -27,7 +27,9 @@ from coordsvc.protocols.zookeeper.jute import (
     pack_frame,
     pack_string,
 )
+from coordsvc.protocols.zookeeper.later import Later
 from coordsvc.protocols.zookeeper.meter import Tally
+from coordsvc.protocols.zookeeper.reconfiguring import begin
 from coordsvc.protocols.zookeeper.records import (
     ConnectRequest,
     ConnectResponse,
@@ -61,24 +63,13 @@ _AHEAD_BYTES_MAX: Final = 8 * limits.MIB
 """Of writes in line of one connection; what comes behind is not looked at before."""
 
 
-class _Sync:
-    """A sync in line: it may be answered when it is confirmed and its turn has come."""
-
-    __slots__ = ("confirmed", "path", "xid")
-
-    def __init__(self, xid: int, path: str | None) -> None:
-        self.xid = xid
-        self.path = path
-        self.confirmed = False
-
-
 class ZooKeeperConversation:
     """One connection. A `replica.ports.Client`."""
 
     __slots__ = (
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
-        "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_line", "_outbox",
-        "_prefix", "_replica", "_serial", "_splitter", "_stage", "_sync", "_timeout_ms",
+        "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_later", "_line",
+        "_outbox", "_prefix", "_replica", "_serial", "_splitter", "_stage", "_timeout_ms",
         "_unsent_bytes", "pending", "session", "tally", "who",
     )  # fmt: skip
 
@@ -96,10 +87,10 @@ class ZooKeeperConversation:
         self._timeout_ms: Millis = 0
         self._heard_at: Millis = 0
         self.tally = Tally()
-        self._line: deque[Write | _Sync | bytes | tuple[int, int]] = deque()
+        self._line: deque[Write | Later | bytes | tuple[int, int]] = deque()
         """Writes and syncs under way, and behind them frames to answer and failures to tell."""
         self._ahead_bytes = 0
-        self._sync: _Sync | None = None
+        self._later: Later | None = None
         self._held: deque[bytes] = deque()  # frames that nobody has looked at yet
         self._held_bytes = 0
         self._outbox: list[bytes] = []
@@ -251,7 +242,7 @@ class ZooKeeperConversation:
     def _is_full(self) -> bool:
         """Whether no more can be taken into line."""
         return (
-            self._sync is not None
+            self._later is not None
             or self._ahead_bytes > _AHEAD_BYTES_MAX
             or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
         )
@@ -260,7 +251,7 @@ class ZooKeeperConversation:
         """Look at a frame, or leave it until what is in line has been answered."""
         if self._stage == _OPEN and (
             self._held
-            or self._sync is not None
+            or self._later is not None
             or self._ahead_bytes > _AHEAD_BYTES_MAX
             or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
             or not self._look_at(frame)
@@ -296,6 +287,8 @@ class ZooKeeperConversation:
                 self._send(self._answers.answer(xid, op, frame, self.who, self.session))
         elif op == numbers.SYNC:
             self._begin_sync(xid, frame)
+        elif op == numbers.RECONFIG:
+            self._wait_for(begin(self._hall, xid, Reader(frame, 8), self.who, self._settle))
         elif line:
             return False
         elif op in _IDENTIFYING:
@@ -364,7 +357,7 @@ class ZooKeeperConversation:
         line = self._line
         while line:
             head = line[0]
-            if type(head) is Write or (type(head) is _Sync and not head.confirmed):
+            if type(head) is Write or (type(head) is Later and not head.decided):
                 return
             line.popleft()
             if type(head) is bytes:
@@ -373,10 +366,9 @@ class ZooKeeperConversation:
             elif type(head) is tuple:
                 self._fail(*head)
             else:
-                assert type(head) is _Sync
-                self._sync = None
-                zxid = self._replica.machine.revision
-                self._send(reply(head.xid, zxid, pack_string(head.path)))
+                assert type(head) is Later
+                self._later = None
+                self._send(head.frame(self._replica.machine.revision))
         if self._held:
             self._take_held()
 
@@ -390,10 +382,22 @@ class ZooKeeperConversation:
         except JuteError:
             self._fail_in_line(xid, numbers.MARSHALLING_ERROR)
             return
-        self._sync = sync = _Sync(xid, path)
-        self._line.append(sync)
+        sync = Later(xid, pack_string(path))
+        self._wait_for(sync)
         replica = self._replica
         replica.read(self, 0, sync, consistency=ops.LINEARIZABLE, min_revision=0, now=replica.now)
+
+    def _wait_for(self, later: Later) -> None:
+        """Put an answer into line, or send it if it is decided and nothing is before it."""
+        if later.decided and not self._line:
+            self._send(later.frame(self._replica.machine.revision))
+        else:
+            self._later = later
+            self._line.append(later)
+
+    def _settle(self, later: Later) -> None:
+        if self._stage == _OPEN and self._line and self._line[0] is later:
+            self._advance()
 
     def _identify(self, xid: int, op: int, frame: bytes) -> None:
         known = self._identification
@@ -441,10 +445,9 @@ class ZooKeeperConversation:
         """Go on with what has been confirmed: a sync, or the wish for a session."""
         if self._stage == _CLOSED:
             return
-        if isinstance(read, _Sync):
-            read.confirmed = True
-            if self._line and self._line[0] is read:
-                self._advance()
+        if isinstance(read, Later):
+            read.decide()
+            self._settle(read)
         elif isinstance(read, ConnectRequest):
             self._resume(read)
 

@@ -133,7 +133,7 @@ def change_of(membership: Membership, request: Reconfig) -> MembersChange:
     it may be asked that it becomes a participant.
 
     Raises:
-        BadConfigError: it is malformed, or asks for what cannot be done.
+        BadConfigError: it is malformed, names nobody, or asks for what cannot be done.
 
     """
     known = [*membership.voters, *membership.learners]
@@ -148,11 +148,11 @@ def change_of(membership: Membership, request: Reconfig) -> MembersChange:
         lines = [server_line_of(part) for part in _split(request.joining or "")]
         leaving = [_leaver(part, by_number) for part in _split(request.leaving or "")]
         leaving = [name for name in leaving if name]
+    if not (request.new_members or request.joining or request.leaving):
+        raise BadConfigError("nobody is named")
     if len({line.number for line in lines}) < len(lines):
         raise BadConfigError("a server is named twice")
     add, promote = _comers(lines, by_number, membership)
-    if not (add or promote or leaving):
-        raise BadConfigError("nothing is to be changed")
     return MembersChange(tuple(add), tuple(promote), tuple(leaving), request.from_config)
 
 

@@ -87,7 +87,7 @@ def data_of(hall: ZooKeeperHall, path: str, node: Znode) -> bytes:
     if path == special.CONFIG:
         text = hall.config()
         fields = list(STAT.unpack(stat_of(node)))
-        fields[4], fields[8] = -1, len(text)
+        fields[1], fields[4], fields[8] = hall.replica.raft.membership_index, -1, len(text)
         return pack_buffer(text) + STAT.pack(*fields)
     return pack_buffer(node.data) + stat_of(node)
 

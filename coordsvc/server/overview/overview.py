@@ -29,10 +29,13 @@ from coordsvc.protocols.zookeeper.facts import (
 )
 from coordsvc.protocols.zookeeper.meter import Meter
 from coordsvc.protocols.zookeeper.words import WORDS, answer
+from coordsvc.raft.progress import Flow
 from coordsvc.server.driver import monotonic_ms, wall_ms
 from coordsvc.server.overview.datasize import DataSize
 from coordsvc.server.server import Server
 
+UP_MS: Final = 3_000
+"""A member heard from within this time counts as up."""
 NOT_MEASURED: Final = (-1, -1, -1)
 TICKS_PER_TIMEOUT: Final = 2
 
@@ -139,15 +142,16 @@ class Overview:
         return numbers | (self._of_leader() if server.mode == LEADER else {})
 
     def _of_leader(self) -> dict[str, int]:
-        raft, peers = self._replica.raft, self._replica.raft.peers()
-        behind = [name for name, view in peers.items() if view.match >= raft.commit]
-        followers = [name for name in peers if name in raft.membership.voters]
+        raft, now = self._replica.raft, monotonic_ms()
+        up = {name: v for name, v in raft.peers().items() if now - v.heard_ms < UP_MS}
+        synced = [name for name, view in up.items() if view.flow == Flow.REPLICATE.value]
+        voters = raft.membership.voters
         return {
-            "followers": len(followers),
-            "learners": len(peers),
-            "synced_followers": len([name for name in followers if name in behind]),
-            "synced_observers": len([name for name in behind if name not in followers]),
-            "pending_syncs": 0,
+            "followers": sum(name in voters for name in up),
+            "learners": len(up),
+            "synced_followers": sum(name in voters for name in synced),
+            "synced_observers": sum(name not in voters for name in synced),
+            "pending_syncs": len(up) - len(synced),
         }
 
     # ------------------------------------------------------------------ the ensemble

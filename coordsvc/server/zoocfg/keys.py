@@ -138,7 +138,7 @@ _IGNORED: Final = (
     ("authProvider.*", "digest, ip, x509, sasl are there; users: `sasl-users-file` (or JAAS)", ()),
     ("enforceQuota", "hard limits of quotas are always kept", _YES),
     ("readonlymode.enabled", "a server without a quorum serves nobody", _NO),
-    ("reconfigEnabled", "the members cannot be changed by ZooKeeper clients", _NO),
+    ("reconfigEnabled", "a super user can always change the members", _YES),
     ("leaderServes", "every member serves clients", _YES),
     ("skipACL", "access rules are checked", _NO),
     ("forceSync", "every write is synced before it is acknowledged", _YES),

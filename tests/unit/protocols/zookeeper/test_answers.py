@@ -20,7 +20,7 @@ def test_the_frames():
 
 
 def test_every_operation_has_its_place():
-    rest = {numbers.SYNC, numbers.AUTH, numbers.SASL}
+    rest = {numbers.SYNC, numbers.RECONFIG, numbers.AUTH, numbers.SASL}
     assert answers.ANSWERED | WRITES | rest == set(numbers.OP_NAMES)
     assert not answers.ANSWERED & WRITES
 

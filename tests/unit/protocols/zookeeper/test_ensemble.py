@@ -119,11 +119,14 @@ def test_a_whole_list_says_who_goes():
     assert change.expected == ANY_REVISION
 
 
+def test_who_is_there_or_is_not_needs_no_change():
+    assert asked("server.1=h:1:2") == asked(leaving="99") == MembersChange()
+
+
 def test_what_makes_no_sense_is_refused():
     assert "either" in refused("server.5=h:1:2", new="server.1=h:1:2")
     assert "twice" in refused("server.5=h:1:2,server.5=i:1:2")
-    assert "nothing" in refused()
-    assert "nothing" in refused(leaving="99")
+    assert "nobody" in refused()
     assert "number" in refused(leaving="n3")
     assert "votes" in refused("server.1=h:1:2:observer")
 

@@ -120,8 +120,3 @@ def test_the_configuration_is_what_the_hall_says(house, guest):
     answer = guest.get("/zookeeper/config")
     assert answer.reader.read_buffer() == b"server.1=..."
     assert (answer.stat.version, answer.stat.data_length) == (-1, 12)
-
-
-def test_nobody_reconfigures_yet(guest):
-    body = pack_string("") * 3 + bytes(8)
-    assert guest.ask(numbers.RECONFIG, body).error == numbers.NO_AUTH
