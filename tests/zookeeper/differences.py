@@ -33,6 +33,8 @@ READ_TO_LOOK = "it needs READ, as from ZooKeeper 3.8.4 on"
 CHECKED_FIRST = "a wrong password is refused before the session's connection is touched"
 NOT_FOR_CLIENTS = "operations of servers among themselves are refused, and the connection closed"
 APART = "one-shot and persistent watches on one path are kept apart, as from ZooKeeper 3.9 on"
+NO_BODY = "a reply with an error has no body"
+CHALLENGE = "data 'realm=\"zk-sasl-md5\",nonce=...,charset=utf-8,algorithm=md5-sess'"
 ONLY_OWN = "only the caller's own watches count"
 
 CREATED_HERE = (
@@ -110,9 +112,26 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Operations that do not belong into a multi",
         'a: multiread create /n ""',
         ("error MarshallingError",),
-        "a reply with an error has no body",
+        NO_BODY,
         operation="multiread",
     ),
+    Difference(
+        "sasl",
+        "A wrong password",
+        "a: login bob wrong",
+        (CHALLENGE, "error AuthFailed"),
+        NO_BODY,
+        operation="sasl",
+    ),
+    Difference(
+        "sasl",
+        "A user nobody knows",
+        "a: login eve whatever",
+        (CHALLENGE, "error AuthFailed"),
+        NO_BODY,
+        operation="sasl",
+    ),
+    Difference("sasl", "A token that is none", "a: sasl nonsense", ("error AuthFailed",), NO_BODY),
     Difference(
         "watches",
         "One-shot and persistent watches on one path",

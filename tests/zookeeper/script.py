@@ -2,7 +2,7 @@
 
     == A created node is there
     a: connect
-      connected session=s1 timeout=4000 password=16 bytes readonly=no
+      connected session=s1 timeout=10000 password=16 bytes readonly=no
     a: create /n "hello"
       path /n
       z1
@@ -16,7 +16,8 @@ NAME is a connection:
 - an operation (see `operations.py`) is sent, and everything up to its reply is shown;
   `NAME> WORDS` sends it without waiting, a later `NAME: replies` shows what is owed;
 - `login USER PASSWORD` authenticates by SASL, in two exchanges;
-- `events` shows what came unasked (it pings to know); `wait` waits for one frame or the end;
+- `events` shows what came unasked (it pings to know); `wait` waits for one frame or the end,
+  `ended` for the end whatever comes before it;
 - `drop` ends the TCP connection; `raw HEX` sends bytes; `frame HEX` a frame; `silent` checks that
   nothing comes; `word TEXT` sends four letters and shows the first line of the answer;
 - `sleep MS` pauses, under any name.
@@ -274,6 +275,10 @@ class Actor:
                 return link.everything().decode().splitlines()[:1]
         return []
 
+    def drain(self) -> None:
+        """Wait for the end of the connection, whatever comes before it."""
+        self._the_link().everything()
+
     def end(self) -> None:
         """Close the session, if it can still be closed."""
         if self.link is None:
@@ -334,6 +339,9 @@ class Stage:
                 return [line for line in actor.replies(WAIT_S) if line != "ok"]
             case "wait":
                 return actor.wait(WAIT_S)
+            case "ended":
+                actor.drain()
+                return ["closed"]
             case "silent":
                 return actor.wait(SILENT_S)
             case "sleep":

@@ -38,11 +38,18 @@ def hosts(addresses: list[Address]) -> str:
     return ",".join(f"{host}:{port}" for host, port in addresses)
 
 
-def options() -> tuple[str, ...]:
-    """Return what makes our nodes like the ZooKeeper whose answers were recorded."""
+def options(folder: Path) -> tuple[str, ...]:
+    """Return what makes our nodes like the ZooKeeper whose answers were recorded.
+
+    The users that SASL knows are written into `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    users = folder / "jaas.conf"
+    users.write_text(reference.jaas())
     return (
         *("--zookeeper-timeout-min-ms", "1000", "--zookeeper-timeout-max-ms", "10000"),
         *("--zookeeper-super-digest", reference.super_digest()),
+        *("--zookeeper-words", "*", "--sasl-users-file", str(users)),
     )
 
 
@@ -50,7 +57,7 @@ class Ours:
     """Three nodes of ours."""
 
     def __init__(self, folder: Path) -> None:
-        self.cluster = Cluster(folder, options=options())
+        self.cluster = Cluster(folder, options=options(folder))
         self._killed: list[str] = []
 
     def __enter__(self) -> Self:

@@ -210,6 +210,12 @@ def test_many_requests_at_once_from_one_client(pair, path):
     assert len(two.get_children(path)) == 500
 
 
+def test_what_the_server_says_of_itself(pair):
+    one, _ = pair
+    assert one.server_version() >= (3, 8)
+    assert one.command(b"ruok") == "imok"
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.__name__)
 def test_a_recipe(pair, path, recipe):
     for _ in recipe(*pair, path):

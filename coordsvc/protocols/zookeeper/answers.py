@@ -105,7 +105,7 @@ class Answers:
             missed = b"".join(
                 event_frame(kind, path) for kind, path in self._watches.restore(watches, machine)
             )
-            return missed + reply(numbers.XID_SET_WATCHES, machine.revision, b"")
+            return missed + reply(xid, machine.revision, b"")  # not always -8: Java counts on
         if op in _WATCH_OPS:
             return reply(xid, machine.revision, self._watches.answer(op, Reader(frame, 8)))
         return reply(xid, machine.revision, self._reads.answer(op, frame, who, session))

@@ -29,25 +29,27 @@ class Identification:
         before = self.who
         try:
             reader = Reader(frame, 8)
-            is_sasl = op == numbers.SASL
-            answer = self._negotiate(xid, reader, zxid) if is_sasl else self._authenticate(reader)
+            if op == numbers.SASL:
+                answer: bytes | None = self._negotiate(xid, reader, zxid)
+            else:
+                answer = self._authenticate(xid, reader)
         except JuteError:
             return failure(xid, zxid, numbers.MARSHALLING_ERROR), True
         except SaslError:
             return failure(xid, zxid, numbers.AUTH_FAILED), False
         if answer is None:
-            return failure(numbers.XID_AUTH, 0, numbers.AUTH_FAILED), False
+            return failure(xid, 0, numbers.AUTH_FAILED), False
         self.bare = self.bare and self.who == before
         return answer, True
 
-    def _authenticate(self, reader: Reader) -> bytes | None:
+    def _authenticate(self, xid: int, reader: Reader) -> bytes | None:
         reader.read_int()
         scheme, credentials = reader.read_string(), reader.read_buffer()
         who = authenticate(self.who, scheme, credentials, self._hall.super_digest)
         if who is None:
             return None
         self.who = who
-        return failure(numbers.XID_AUTH, 0, numbers.OK)
+        return failure(xid, 0, numbers.OK)
 
     def _negotiate(self, xid: int, reader: Reader, zxid: Index) -> bytes:
         token = reader.read_buffer() or b""

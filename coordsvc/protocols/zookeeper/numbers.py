@@ -47,7 +47,6 @@ OP_NAMES: Final = {
 XID_EVENT: Final = -1
 XID_PING: Final = -2
 XID_AUTH: Final = -4
-XID_SET_WATCHES: Final = -8
 
 # Errors.
 OK: Final = 0

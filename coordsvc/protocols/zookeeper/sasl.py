@@ -47,7 +47,7 @@ class DigestMd5:
         if not token and not self._asked:
             self._asked = True
             return (
-                f'realm="{REALM}",nonce="{self._nonce}",qop="auth",charset=utf-8,algorithm=md5-sess'
+                f'realm="{REALM}",nonce="{self._nonce}",charset=utf-8,algorithm=md5-sess'
             ).encode()
         return self._verify(_parts_of(token))
 

@@ -48,7 +48,7 @@ def test_a_certificate_is_known_from_the_start_and_may_be_that_of_a_super_user()
 def test_a_digest_is_shown_by_its_password():
     who = known()
     xid, zxid, error, _, may_go_on = show(who, numbers.AUTH, pack_auth("digest", b"a:b"))
-    assert (xid, zxid, error, may_go_on) == (numbers.XID_AUTH, 0, 0, True)
+    assert (xid, zxid, error, may_go_on) == (7, 0, 0, True)
     assert who.who[1] == ("digest", digest_of(b"a:b"))
     assert not who.bare
     assert SUPER not in who.who
@@ -62,7 +62,7 @@ def test_the_super_digest_raises_above_all():
 
 def test_what_is_refused_ends_the_connection():
     xid, zxid, error, _, may_go_on = show(known(), numbers.AUTH, pack_auth("kerberos", b"x"))
-    assert (xid, zxid, error) == (numbers.XID_AUTH, 0, numbers.AUTH_FAILED)
+    assert (xid, zxid, error) == (7, 0, numbers.AUTH_FAILED)
     assert not may_go_on
 
 
