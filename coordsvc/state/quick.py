@@ -14,6 +14,7 @@ from coordsvc.state import quota
 from coordsvc.state.digest import Digest
 from coordsvc.state.events import Event
 from coordsvc.state.history import History
+from coordsvc.state.replies import NOTHING
 from coordsvc.state.results import Applied
 from coordsvc.state.sessions import SessionTable
 from coordsvc.state.tree import Tree
@@ -62,7 +63,11 @@ class PlainSets:
             return None
         replies = session.replies
         kept = replies.kept
-        if serial <= replies.last_serial or len(kept) >= limits.REPLIES_PER_SESSION_MAX:
+        if (
+            serial <= replies.last_serial
+            or kept is NOTHING
+            or len(kept) >= limits.REPLIES_PER_SESSION_MAX
+        ):
             return None
         while kept and kept[0][0] < floor:
             kept.popleft()

@@ -12,6 +12,9 @@ from coordsvc.base.values import Value
 Reply: TypeAlias = tuple[Serial, int, Index, Value]
 """Serial, code, revision, value."""
 
+NOTHING: Final[deque[Reply]] = deque()
+"""What every session that has yet to change anything shares: an empty deque takes 700 bytes."""
+
 ERA_BITS: Final = 32
 """A connection of a session has so many bits for its serials; those above count eras."""
 
@@ -27,7 +30,7 @@ class Replies:
 
     def __init__(self) -> None:
         self.last_serial: Serial = 0
-        self.kept: deque[Reply] = deque()  # by growing serial; the client's window, so short
+        self.kept = NOTHING  # by growing serial; the client's window, so short
 
     def make_room(self, floor: Serial) -> bool:
         """Forget the answers below `floor`; tell whether one more can be remembered."""
@@ -54,6 +57,8 @@ class Replies:
         """Keep the answer to a new serial."""
         assert reply[0] > self.last_serial, "a serial is answered once"
         self.last_serial = reply[0]
+        if self.kept is NOTHING:
+            self.kept = deque()
         self.kept.append(reply)
 
     def recall(self, serial: Serial) -> Reply | None:

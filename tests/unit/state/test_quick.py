@@ -85,14 +85,23 @@ def test_the_short_way_is_taken(monkeypatch):
 
 def test_it_does_nothing_where_the_general_way_is_needed():
     machine = opened()
+    machine.apply(2, 10, msgpack.packb([1, [ops.CREATE, 1, 1, "/a", b"", 0, False, False, 0, []]]))
+    machine.history.events.clear()
     before = machine.digest
     short = PlainSets(machine.tree, machine.sessions, machine.history, machine._digest)
-    assert short.apply(1, (1, 1, "/none", b""), 2, 10) is None
-    assert short.apply(7, (1, 1, "/", b""), 2, 10) is None
-    assert short.apply(1, (0, 0, "/", b""), 2, 10) is None
+    assert short.apply(1, (2, 1, "/none", b""), 3, 10) is None
+    assert short.apply(7, (2, 1, "/", b""), 3, 10) is None
+    assert short.apply(1, (1, 1, "/", b""), 3, 10) is None
     capture = machine.capture()
-    assert short.apply(1, (1, 1, "/", b""), 2, 10) is None
+    assert short.apply(1, (2, 1, "/", b""), 3, 10) is None
     capture.abandon()
     assert machine.digest == before
     assert not machine.history.events
-    assert short.apply(1, (1, 1, "/", b""), 2, 10) is not None
+    assert short.apply(1, (2, 1, "/", b""), 3, 10) is not None
+
+
+def test_the_first_answer_of_a_session_takes_the_general_way():
+    machine = opened()
+    short = PlainSets(machine.tree, machine.sessions, machine.history, machine._digest)
+    assert short.apply(1, (1, 1, "/", b""), 2, 10) is None
+    assert not machine.history.events

@@ -1,6 +1,6 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.state.replies import Replies
+from coordsvc.state.replies import NOTHING, Replies
 
 
 def test_a_retry_gets_the_first_answer_and_has_no_effect(cell):
@@ -61,3 +61,13 @@ def test_room_is_made_from_the_low_end():
     assert not replies.kept
     assert replies.recall(7) is None
     assert replies.last_serial == 7
+
+
+def test_sessions_without_answers_share_nothing_that_changes():
+    one, other = Replies(), Replies()
+    one.remember((1, 0, 5, None))
+    one.make_room(9)
+    assert one.recall(1) is None
+    other.begin_era()
+    assert (len(NOTHING), len(other.kept), len(Replies().kept)) == (0, 0, 0)
+    assert one.kept is not NOTHING
