@@ -21,6 +21,8 @@ from coordsvc.server.status import native_status
 from coordsvc.server.zoocfg.translation import WARNING, Notice
 
 EXIT_FATAL: Final = 70
+LED_S_MAX: Final = 1.0
+LED_POLL_S: Final = 0.02
 
 
 async def serve(settings: Settings, log: Logger) -> int:
@@ -34,7 +36,9 @@ async def serve(settings: Settings, log: Logger) -> int:
         loop.add_signal_handler(number, server.request_stop)
     try:
         await server.start()
-        # What HTTP needs takes longer to load than all the rest: consensus need not wait for it.
+        # What HTTP needs takes longer to load than all the rest: consensus need not wait for it,
+        # nor share a processor with it while a leader is sought.
+        await _led(server)
         http = await loop.run_in_executor(None, importlib.import_module, "coordsvc.server.admin")
         admin = http.AdminSite(server, overview)
         gc.freeze()
@@ -66,6 +70,17 @@ async def serve(settings: Settings, log: Logger) -> int:
         return EXIT_FATAL
     log.info("stopped")
     return 0
+
+
+async def _led(server: Server) -> None:
+    """Wait until a leader is known and what it decided is applied here, but not for long."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LED_S_MAX
+    replica = server.replica
+    while replica.raft.leader is None or replica.applied < replica.raft.commit:
+        if loop.time() > until or server.stopped.done():
+            return
+        await asyncio.sleep(LED_POLL_S)
 
 
 def run(settings: Settings, notices: Sequence[Notice] = ()) -> int:

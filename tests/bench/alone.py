@@ -118,6 +118,7 @@ def _peer_filled(peer: Peer, wanted: frozenset[str], rounds: int) -> Iterator[Va
     if "node" in wanted:
         yield peer.name, "node", [grown / NODES_OF_TREE]
     if "restart" in wanted:
+        time.sleep(start.SETTLE_S - memory.SETTLE_S)
         yield peer.name, "restart", [_restart_s(peer) for _ in range(rounds)]
 
 

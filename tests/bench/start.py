@@ -14,6 +14,8 @@ from tests.bench.nodes import Nodes
 from tests.bench.workloads import fill, fill_keys
 
 WITHIN_S = 120.0
+SETTLE_S = 4.0
+"""After filling, before all are killed: what a service does in quiet, it has done."""
 KEY = "/bench/key000007"
 
 
@@ -50,6 +52,7 @@ def restart_times(folder: Path, rounds: int, count: int = SMALL) -> list[tuple[f
         fill_keys(generator, nodes)
         fill(generator, nodes, TREE, count=count)
         generator.run("drop_clients")
+        time.sleep(SETTLE_S)
         last = TREE.format(number=count - 1, branch=(count - 1) // 1000)
         for _ in range(rounds):
             nodes.kill_all()

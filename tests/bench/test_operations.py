@@ -10,196 +10,22 @@ The bounds are a little above what is needed now. Raise one only with a reason t
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from unittest.mock import patch
 
 import pytest
 
-from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.ports import SilentLogger
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
-from coordsvc.protocols.peer import codec
-from coordsvc.raft.messages import AppendRequest, Entry, HardState, Membership, SnapshotMeta
-from coordsvc.raft.node import RaftSettings, RecoveredRaft
-from coordsvc.replica.codec import EntryEncoder
-from coordsvc.replica.compaction import CompactionSettings
-from coordsvc.replica.effects import Write
-from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
 from coordsvc.server.clients import ClientSocket
 from coordsvc.server.config import resolve
 from coordsvc.server.peers import PeerSocket
 from coordsvc.server.server import Server
-from coordsvc.state.machine import StateMachine
-from coordsvc.state.queries import Pages
 from coordsvc_client import connect
-from coordsvc_client.conversation import Conversation
 from coordsvc_client.wire import codes, ops
+from tests.bench.lockstep import OUTSTANDING, PATH, VALUE, Group
 from tests.ports import free_ports
 
 WRITES = 1_000
-OUTSTANDING = 50
 BATCHES = WRITES // OUTSTANDING
-VALUE = b"v" * 100
-PATH = "/bench/key000001"
-WALL = 1_700_000_000_000
-
-
-class Encodings:
-    """Counts, per encoder, runs of entries asked for, and those that had to be encoded."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[int] = Counter()
-        self.encoded: Counter[int] = Counter()
-        self._last: dict[int, bytes] = {}
-
-    def watched(self) -> AbstractContextManager[object]:
-        """Look at what every encoder does meanwhile."""
-        encode = EntryEncoder.encode
-
-        def counted(encoder: EntryEncoder, entries: list[Entry]) -> bytes:
-            data = encode(encoder, entries)
-            self.asked[id(encoder)] += 1
-            self.encoded[id(encoder)] += data is not self._last.get(id(encoder))
-            self._last[id(encoder)] = data
-            return data
-
-        return patch.object(EntryEncoder, "encode", counted)
-
-
-class Node:
-    """A replica whose effects are carried out one step later, and counted."""
-
-    def __init__(self, name: NodeId, names: tuple[NodeId, ...], group: Group) -> None:
-        settings = ReplicaSettings(
-            RaftSettings(heartbeat_ms=100, election_ms=1_000), CompactionSettings()
-        )
-        start = RecoveredRaft(HardState(0, None), SnapshotMeta(0, 0, Membership(names)), [])
-        self.name = name
-        self.group = group
-        self.replica = Replica(
-            name,
-            settings,
-            Recovered(start, StateMachine()),
-            chance=random.Random(name),
-            log=SilentLogger(),
-            now=group.now,
-        )
-        self.hall = Hall(self.replica, Pages(), [], lambda _node: "", "bench", 1_000, 60_000)
-        self.writes: list[Write] = []
-        self.inbox: list[tuple[NodeId, bytes]] = []
-        self.counts: Counter[str] = Counter()
-
-    def step(self) -> None:
-        """Finish what was being written, take what has come, and act on both once."""
-        now, counts = self.group.now, self.counts
-        if self.writes:
-            counts["syncs"] += 1
-            counts["logged bytes"] += sum(len(write.payload) for write in self.writes)
-            for _ in self.writes:
-                self.replica.persisted(now)
-        for peer, body in self.inbox:
-            self.replica.receive(peer, codec.decode(body), now)
-        self.inbox = []
-        effects = self.replica.take_effects(now, WALL + now)
-        self.writes = [write for write in effects.writes if isinstance(write, Write)]
-        for peer, message in effects.send:
-            counts["messages"] += 1
-            counts["appends"] += isinstance(message, AppendRequest) and bool(message.entries)
-            frame = codec.encode(message, self.replica.encoder)
-            self.group.sent.append((peer, self.name, frame[4:]))
-        counts["peer writes"] += len({peer for peer, _ in effects.send})
-        self.replica.catch_up(now)
-
-
-class Group:
-    """Three nodes and one client, in lockstep: what is sent in one step arrives in the next."""
-
-    def __init__(self) -> None:
-        self.now: Millis = 1_000
-        self.sent: list[tuple[NodeId, NodeId, bytes]] = []
-        names = ("a", "b", "c")
-        self.nodes = {name: Node(name, names, self) for name in names}
-        for node in self.nodes.values():
-            for other in names:
-                if other != node.name:
-                    node.replica.link_made(other, self.now)
-        self.client = Conversation(make_password=lambda: b"p" * 16, timeout_ms=30_000)
-        self.server: NativeConversation | None = None
-        self.to_client: list[bytes] = []
-        self.encodings = Encodings()
-
-    def step(self) -> None:
-        """Let everybody act once."""
-        sent, self.sent = self.sent, []
-        for peer, sender, body in sent:
-            self.nodes[peer].inbox.append((sender, body))
-        if self.server is not None:
-            for data in self.to_client:
-                self.client.receive_data(data, self.now)
-            self.to_client = []
-            if data := self.client.data_to_send(self.now):
-                self.leader.counts["client reads"] += 1
-                self.server.receive_data(data, self.now)
-        for node in self.nodes.values():
-            if node.replica.deadline() <= self.now:
-                node.replica.wake(self.now)
-            node.step()
-            for conversation in node.hall.dirty:
-                node.counts["client writes"] += 1
-                self.to_client.append(conversation.data_to_send())
-            node.hall.dirty.clear()
-
-    def until(self, happened: Callable[[], bool], *, ms: Millis) -> None:
-        """Step, `ms` apart, until something has happened."""
-        for _ in range(10_000):
-            if happened():
-                return
-            self.step()
-            self.now += ms
-        raise AssertionError("it does not happen")
-
-    @property
-    def leader(self) -> Node:
-        return next(node for node in self.nodes.values() if node.replica.leading)
-
-    @property
-    def followers(self) -> list[Node]:
-        return [node for node in self.nodes.values() if not node.replica.leading]
-
-    def begin(self) -> None:
-        """Elect a leader and let the client in, at the leader."""
-
-        def led() -> bool:
-            replicas = [node.replica for node in self.nodes.values()]
-            return any(each.leading and each.applied for each in replicas)
-
-        self.until(led, ms=10)
-        self.server = NativeConversation(self.leader.hall, "10.0.0.1:1")
-        self.client.begin(self.now)
-        self.until(lambda: self.client.welcomed, ms=1)
-
-    def write(self, count: int) -> None:
-        """Write `count` times with OUTSTANDING at a time; forget the counts of what was before."""
-        asked = answered = 0
-
-        def ask() -> None:
-            nonlocal asked
-            asked += 1
-            self.client.requests.mutate(ops.PUT, (PATH, VALUE, True, []), done)
-
-        def done(code: int, _revision: int, _value: object) -> None:
-            nonlocal answered
-            assert code == codes.OK
-            answered += 1
-            if asked < count:
-                ask()
-
-        for _ in range(OUTSTANDING):
-            ask()
-        self.until(lambda: answered == count, ms=0)
 
 
 @pytest.fixture(scope="module")
@@ -207,8 +33,7 @@ def group() -> Group:
     group = Group()
     group.begin()
     group.write(OUTSTANDING)
-    for node in group.nodes.values():
-        node.counts.clear()
+    group.clear()
     with group.encodings.watched():
         group.write(WRITES)
     return group
