@@ -65,9 +65,14 @@ class Progress:
         self.in_flight_bytes = 0
 
     def probe(self) -> None:
-        """Find out again where the logs agree, from the last place known."""
+        """Find out again where the logs agree, from the last place known.
+
+        If none is known, from where we are: to start at the beginning would have a new leader
+        send everything, or a snapshot, to whoever links up a little later.
+        """
         self._enter(Flow.PROBE)
-        self.next = self.match + 1
+        if self.match:
+            self.next = self.match + 1
 
     def await_snapshot(self) -> None:
         """Send nothing until the snapshot has arrived or failed."""

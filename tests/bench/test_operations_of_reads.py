@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from types import FrameType
+from typing import Self
 from unittest.mock import patch
 
 import pytest
@@ -29,7 +30,7 @@ class Calls:
     def __init__(self) -> None:
         self.count = 0
 
-    def __enter__(self) -> Calls:
+    def __enter__(self) -> Self:
         sys.setprofile(self._called)
         return self
 
@@ -58,9 +59,7 @@ def counted(group: Group, *, count: int, outstanding: int, consistency: int) -> 
 
 
 def test_linearizable_reads_that_come_together_share_one_round(group: Group) -> None:
-    counts = counted(
-        group, count=READS, outstanding=OUTSTANDING, consistency=ops.LINEARIZABLE
-    )
+    counts = counted(group, count=READS, outstanding=OUTSTANDING, consistency=ops.LINEARIZABLE)
     assert counts["syncs"] == 0
     assert 2 * BATCHES <= counts["messages"] <= 2 * BATCHES + 4, counts
     assert counts["client writes"] == BATCHES
@@ -77,10 +76,10 @@ def test_local_reads_ask_nobody_and_are_answered_at_once(group: Group) -> None:
 @pytest.mark.parametrize(
     ("consistency", "outstanding", "most"),
     [
-        (ops.LINEARIZABLE, 1, 0),
-        (ops.LINEARIZABLE, OUTSTANDING, 0),
-        (ops.STALE, 1, 0),
-        (ops.STALE, OUTSTANDING, 0),
+        (ops.LINEARIZABLE, 1, 330),
+        (ops.LINEARIZABLE, OUTSTANDING, 30),
+        (ops.STALE, 1, 110),
+        (ops.STALE, OUTSTANDING, 23),
     ],
 )
 def test_a_read_takes_few_calls_in_all_of_leader_followers_and_client(

@@ -125,3 +125,16 @@ def test_an_acknowledgement_beyond_what_was_sent_moves_next_along() -> None:
     progress = replicating()
     progress.accepted(20)
     assert progress.next == 21
+
+
+def test_a_probe_of_somebody_unknown_goes_on_from_where_it_was() -> None:
+    progress = Progress(8, 0)
+    progress.probe()
+    assert progress.next == 8
+    progress.rejected(7, 4)
+    progress.probe()
+    assert progress.next == 5
+    progress.accepted(4)
+    progress.sent(9, 100, 1)
+    progress.probe()
+    assert progress.next == 5
