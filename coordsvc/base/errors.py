@@ -11,6 +11,7 @@ not an exception at all (see vocabulary.codes).
     - Fatal: *ours*; one log line with the numbers, then the process ends
         - DiskFailed: a write or fsync failed; nothing is acknowledged after it
         - CorruptData: what is on disk is not what was written
+        - VersionUnknown: the cluster has moved on to what this program cannot do
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class DiskFailed(Fatal):
 
 class CorruptData(Fatal):
     """Stored bytes fail their checksum or contradict themselves; names file and offset."""
+
+
+class VersionUnknown(Fatal):
+    """The state has a version that this program has not; the text says what to start instead."""
 
 
 class DiskFull(CoordsvcError):

@@ -25,6 +25,9 @@ PAGE_ITEMS_MAX: Final = 10_000
 PAGE_BYTES_MAX: Final = 1 * MIB  # of a listing with data; at least one item is always sent
 DELETE_NODES_MAX: Final = 100_000  # of one recursive delete, so that one entry stays short
 
+# The tree.
+NODES_MAX: Final = 10_000_000  # some 5 GB of memory with small data, and minutes to start
+
 # Sessions.
 SESSION_TIMEOUT_MS_MIN: Final = 1_000
 SESSION_TIMEOUT_MS_MAX: Final = 3_600_000

@@ -122,6 +122,8 @@ class LocalNode:
     def __init__(self, plan: NodePlan, arguments: list[str]) -> None:
         self.plan = plan
         self.state = STOPPED
+        self.module = "coordsvc"
+        """What to run, as `python -m` takes it."""
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -136,7 +138,7 @@ class LocalNode:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COORDSVC_")}
         with self.plan.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "coordsvc", "serve", *self._arguments],
+                [sys.executable, "-m", self.module, "serve", *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

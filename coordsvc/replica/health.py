@@ -4,7 +4,8 @@ Nothing here is replicated. A member that runs out of room says so to all others
 has an alarm nobody takes what makes the state grow: a log that cannot be written stops more than
 one member's clients. And at every CHECKPOINT_EVERY entries each member notes the digest of its
 state; the leader compares. A member that differs from a majority stops serving and applying, and
-asks for a snapshot; its log, term and vote are sound and stay.
+asks for a snapshot; its log, term and vote are sound and stay. Members also say which versions of
+the state machine they have (upgrade.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from coordsvc.replica import messages
 from coordsvc.replica.desk import Desk
 from coordsvc.replica.effects import Effects
 from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.upgrade import Upgrade
+from coordsvc.state import versions
 from coordsvc.state.commands import Acquire, Create, Put, Set, Transaction, parse
 
 CHECKPOINT_EVERY: Final = 1_024  # entries
@@ -155,6 +158,8 @@ class Health:
     ) -> None:
         self.room = DiskRoom(node, reserve_bytes)
         self.checkpoints = Checkpoints()
+        ours = messages.Versions(versions.OLDEST, versions.NEWEST)
+        self.upgrade = Upgrade(node, raft, ours, log=log)
         self.differs = False
         """Whether this state is known to be wrong: serve nobody, apply nothing."""
         self.disputed = False
@@ -186,6 +191,8 @@ class Health:
                 self._on_rebuild(peer, message, now)
             case messages.RebuildRequest():
                 self._on_rebuild_request(peer, message, now, effects)
+            case messages.Versions():
+                self.upgrade.told(peer, message)
 
     # Room.
 
@@ -200,12 +207,14 @@ class Health:
     def link_made(self, peer: NodeId, effects: Effects) -> None:
         """A connection stands: what the peer said on an older one is said again if it holds."""
         self.link_lost(peer)
+        effects.send.append((peer, self.upgrade.ours))
         if self.room.alarm:
             effects.send.append((peer, messages.DiskAlarm(True)))
 
     def link_lost(self, peer: NodeId) -> None:
         """Nobody is held up by a member that cannot say that it has room again."""
         self.room.told(peer, full=False)
+        self.upgrade.link_lost(peer)
 
     # Comparing.
 

@@ -141,8 +141,18 @@ class Dismissal:
     text: str
 
 
+@record
+class Versions:
+    """Which versions of the state machine the sender's program has; sent first on each link."""
+
+    oldest: int
+    newest: int
+
+
 MembersMessage: TypeAlias = MembersRequest | MembersReply | Dismissal
-HealthMessage: TypeAlias = DiskAlarm | DigestQuery | DigestReply | Rebuild | RebuildRequest
+HealthMessage: TypeAlias = (
+    DiskAlarm | DigestQuery | DigestReply | Rebuild | RebuildRequest | Versions
+)
 PeerMessage: TypeAlias = (
     raft.Message
     | Forward

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from coordsvc.base.errors import CorruptData
+from coordsvc.base.errors import CorruptData, SetupError, VersionUnknown
 from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
 from coordsvc.raft.node import RecoveredRaft
 from coordsvc.replica.codec import decode_hard_state, rebuild_log
 from coordsvc.replica.settings import Recovered
 from coordsvc.replica.vault import Vault
+from coordsvc.state import versions
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.wal import WriteAheadLog
 
@@ -19,8 +20,16 @@ def recover(wal: WriteAheadLog, vault: Vault, bootstrap: Membership) -> Recovere
 
     Raises:
         CorruptData: snapshot and log do not join: something that was durable is missing.
+        SetupError: the state has a version that this program has not, or the log goes on to one.
 
     """
+    try:
+        return _recover(wal, vault, bootstrap)
+    except VersionUnknown as error:
+        raise SetupError(str(error)) from error
+
+
+def _recover(wal: WriteAheadLog, vault: Vault, bootstrap: Membership) -> Recovered:
     log = wal.recovered
     latest = vault.latest()
     if latest is None:
@@ -35,6 +44,8 @@ def recover(wal: WriteAheadLog, vault: Vault, bootstrap: Membership) -> Recovere
             " lies between is missing"
         )
     entries = rebuild_log(log.records, meta.index, meta.term)
+    for entry in entries:
+        versions.check(versions.raised_to(entry.data) or machine.version)
     if not entries and log.last_index != meta.index:
         # A crash came before the log was reset behind an installed snapshot. What is left of it
         # must go, or the next entries would stand behind ones that contradict the snapshot.

@@ -92,8 +92,7 @@ class Replica:
             self.raft, self.liveness, lease_reads=settings.lease_reads
         )
         self._regime: tuple[NodeId | None, Term] = (None, recovered.raft.hard_state.term)
-        self._leader_known_at = now
-        self._housekeeping_at = self._touch_at = now
+        self._leader_known_at = self._housekeeping_at = self._touch_at = now
         self._cluster_time = ClusterTime(now)
         self._wall_ms: Millis = 0
         self._grown = True  # the log has, since it was last asked whether a snapshot is due
@@ -452,6 +451,7 @@ class Replica:
             self._leader_known_at = now
         if leader == self.node:
             self._due.lead(self.machine, now)
+            self._housekeeping_at = now
         else:
             self.liveness.follow()
             self.snapshots.follow()
@@ -480,6 +480,7 @@ class Replica:
         if self.leading:
             self._leader_known_at = now
             self._due.propose(self.machine, now, time_ms)
+            self._proposals.queue(self.health.upgrade.due(self.machine))
             self.snapshots.stop_stalled(now)
         elif self.raft.leader is not None:
             self._leader_known_at = now

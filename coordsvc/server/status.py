@@ -27,6 +27,8 @@ def native_status(server: Server) -> Value:
         ["stopping", replica.stopping],
         ["disk_alarm", replica.health.room.refusal],
         ["state_differs", replica.health.differs],
+        ["state_version", machine.version],
+        ["upgrade_waits_for", list(replica.health.upgrade.waits_for())],
         ["nodes", len(machine.tree)],
         ["sessions", len(machine.sessions.by_id)],
         ["locks", len(machine.locks.by_path)],

@@ -18,6 +18,7 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state import versions
 from coordsvc.state.acl import Acl
 from coordsvc.state.arguments import (
     NUMBER_MAX,
@@ -250,10 +251,11 @@ def parse_serials(request: list[object]) -> tuple[Serial, Serial]:
     return serial, floor
 
 
-def parse(request: list[object], *, internal: bool) -> Command:
+def parse(request: list[object], *, internal: bool, version: int = versions.NEWEST) -> Command:
     """Return the command in `request`, `[op, serial, floor, *arguments]`.
 
-    `internal` requests come from the service itself and may also open and end sessions.
+    `internal` requests come from the service itself and may also open and end sessions. What
+    `version` of the state machine has not yet is unknown.
 
     Raises:
         MalformedCommand: unknown operation, wrong shape, or an argument out of its bounds.
@@ -263,18 +265,18 @@ def parse(request: list[object], *, internal: bool) -> Command:
     parser = _PARSERS.get(op) if type(op) is int else None
     if parser is None and internal and type(op) is int:
         parser = _INTERNAL_PARSERS.get(op)
-    if parser is None:
+    if parser is None or not (type(op) is int and versions.has(version, op)):
         raise MalformedCommand(codes.MALFORMED, "unknown operation")
     return parser(request[3:])
 
 
-def validate(request: object) -> tuple[int, str]:
-    """Tell a front door whether a client's mutation may enter the log: (OK, "") or why not."""
+def validate(request: object, version: int = versions.NEWEST) -> tuple[int, str]:
+    """Tell whether a client's mutation may enter a log of `version`: (OK, "") or why not."""
     if type(request) is list and (plain := plain_set(request)) is not None:
         return (codes.OK, "") if plain[0] else (codes.MALFORMED, "serials start at 1")
     try:
         serial, _ = parse_serials(_request(request))
-        parse(_request(request), internal=False)
+        parse(_request(request), internal=False, version=version)
     except MalformedCommand as fault:
         return fault.code, fault.text
     return (codes.OK, "") if serial else (codes.MALFORMED, "serials start at 1")

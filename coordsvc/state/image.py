@@ -16,7 +16,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.record import record
-from coordsvc.state import rows
+from coordsvc.state import rows, versions
 from coordsvc.state.events import Event
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.history import History
@@ -27,11 +27,6 @@ from coordsvc.state.tree import Tree
 from coordsvc.state.znode import Znode
 
 MAGIC: Final = "coordsvc-state"
-STATE_VERSION: Final = 2
-"""The version of the state machine: of the image's layout, and of what entries mean."""
-READABLE: Final = (1, STATE_VERSION)
-"""Version 1 knew no ACLs."""
-
 ROWS_PER_CHUNK_MAX: Final = 500
 """A chunk takes well under a millisecond to make, so that it delays nobody."""
 
@@ -47,6 +42,8 @@ _END: Final = 6
 class Parts:
     """Everything an image holds."""
 
+    version: int
+    """Of the state machine: of the image's layout, and of what entries mean."""
     revision: Index
     time_ms: Millis
     digest: int
@@ -69,6 +66,11 @@ def _encode_node(path: str, node: Znode) -> bytes:
     return _pack((_NODE, *rows.node_row(path, node)))
 
 
+def _encode_node_1(path: str, node: Znode) -> bytes:
+    """As version 1 has it, whose programs take no more fields."""
+    return _pack((_NODE, *rows.node_row(path, node)[: rows.NODE_FIELDS_1]))
+
+
 def _encode_session(session_id: SessionId, session: Session) -> bytes:
     return _pack((_SESSION, *rows.session_row(session_id, session)))
 
@@ -88,16 +90,18 @@ class Capture:
         assert parts.tree.sweep is None, "one capture at a time"
         self.revision: Index = parts.revision
         self._tree, self._sessions, self._locks = parts.tree, parts.sessions, parts.locks
+        oldest = parts.version == versions.OLDEST
+        self._event_fields = rows.EVENT_FIELDS_1 if oldest else None
         parts.sessions.sweep = Sweep(parts.sessions.by_id, _encode_session)
         parts.locks.sweep = Sweep(parts.locks.by_path, _encode_lock)
         self._sweeps = (
-            parts.tree.begin_sweep(_encode_node),
+            parts.tree.begin_sweep(_encode_node_1 if oldest else _encode_node),
             parts.sessions.sweep,
             parts.locks.sweep,
         )
         header = (
             MAGIC,
-            STATE_VERSION,
+            parts.version,
             parts.revision,
             parts.time_ms,
             parts.digest,
@@ -143,7 +147,7 @@ class Capture:
             yield _pack((_CONTAINER, path, due_ms))
         for event in events:
             count += 1
-            yield _pack((_EVENT, *rows.event_row(event)))
+            yield _pack((_EVENT, *rows.event_row(event)[: self._event_fields]))
         yield _pack((_END, count))
 
 
@@ -151,7 +155,8 @@ def load(chunks: Iterable[bytes]) -> Parts:
     """Return the state whose capture gave `chunks`, however they were cut since.
 
     Raises:
-        CorruptData: they are not a whole image of a version this code knows.
+        CorruptData: they are not a whole image.
+        VersionUnknown: the image has a version that this program has not.
 
     """
     try:
@@ -180,11 +185,14 @@ class _Loader:
 
     def load(self, arrays: Iterator[list[object]]) -> Parts:
         magic, version, revision, time_ms, digest, compacted = next(arrays, [None] * 6)
-        if magic != MAGIC or version not in READABLE:
-            raise ValueError(f"{magic} version {version}; this is {MAGIC} version {STATE_VERSION}")
+        if magic != MAGIC:
+            raise ValueError(f"{magic} is not {MAGIC}")
+        versions.check(rows.as_int(version))
         self._take_rows(arrays)
         self._history.compacted = rows.as_int(compacted)
-        return self._put_together(rows.as_int(revision), rows.as_int(time_ms), rows.as_int(digest))
+        return self._put_together(
+            rows.as_int(version), rows.as_int(revision), rows.as_int(time_ms), rows.as_int(digest)
+        )
 
     def _take_rows(self, arrays: Iterator[list[object]]) -> None:
         nodes = self._nodes
@@ -217,7 +225,7 @@ class _Loader:
         else:
             raise ValueError(f"unknown row {tag}")
 
-    def _put_together(self, revision: Index, time_ms: Millis, digest: int) -> Parts:
+    def _put_together(self, version: int, revision: Index, time_ms: Millis, digest: int) -> Parts:
         if paths.ROOT not in self._nodes:
             raise ValueError("the root is missing")
         tree, sessions = Tree(), SessionTable()
@@ -231,7 +239,8 @@ class _Loader:
         for path, lock in self._locks:
             locks.load(path, lock)
         self._expiry.rebuild(tree, locks.by_path)
-        return Parts(revision, time_ms, digest, tree, sessions, locks, self._expiry, self._history)
+        expiry, history = self._expiry, self._history
+        return Parts(version, revision, time_ms, digest, tree, sessions, locks, expiry, history)
 
 
 def _id_of(session: Session) -> SessionId:

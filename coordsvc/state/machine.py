@@ -8,7 +8,7 @@ from typing import Final
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.state import image, transactions
+from coordsvc.state import image, transactions, versions
 from coordsvc.state.acl import WRITE
 from coordsvc.state.arguments import MalformedCommand
 from coordsvc.state.commands import (
@@ -43,7 +43,9 @@ from coordsvc.state.znode import STAT_KIND, STAT_OWNER
 
 def _nothing() -> image.Parts:
     sessions = SessionTable()
-    return image.Parts(0, 0, 0, Tree(), sessions, LockTable(sessions), Expiry(), History())
+    return image.Parts(
+        *(versions.OLDEST, 0, 0, 0, Tree(), sessions, LockTable(sessions), Expiry(), History())
+    )
 
 
 class StateMachine:
@@ -51,6 +53,8 @@ class StateMachine:
 
     def __init__(self, parts: image.Parts | None = None) -> None:
         parts = parts or _nothing()
+        self.version = parts.version
+        """Of the state machine: what entries mean (see state/versions.py)."""
         self.revision: Index = parts.revision
         """The index of the last entry applied."""
         self.time_ms: Millis = parts.time_ms
@@ -77,6 +81,12 @@ class StateMachine:
             Tick: self._tick,
             EndSession: self._end_session,
         }
+        self._set_version(parts.version)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was ever written."""
+        return len(self.tree) == 1 and not self.history.events and not self.history.compacted
 
     @property
     def digest(self) -> int:
@@ -140,6 +150,7 @@ class StateMachine:
         """
         return image.Capture(
             image.Parts(
+                self.version,
                 self.revision,
                 self.time_ms,
                 self.digest,
@@ -156,7 +167,8 @@ class StateMachine:
         """Return the state machine whose capture gave `chunks`.
 
         Raises:
-            CorruptData: they are not a whole image of a version this code knows.
+            CorruptData: they are not a whole image.
+            VersionUnknown: the image has a version that this program has not.
 
         """
         return cls(image.load(chunks))
@@ -166,9 +178,11 @@ class StateMachine:
     def _perform(self, turn: Turn, request: list[object]) -> Outcome:
         op = request[0]
         try:
-            if type(op) is int and op in ops.FOREIGN:
+            if op == ops.RAISE_VERSION and turn.session == 0:
+                return self._raise_version(request)
+            if type(op) is int and op in ops.FOREIGN and versions.has(self.version, op):
                 return self._foreign.perform(turn, request)
-            command = parse(request, internal=turn.session == 0)
+            command = parse(request, internal=turn.session == 0, version=self.version)
         except MalformedCommand as fault:
             return fault.code, fault.text
         return self._handlers[type(command)](turn, command)
@@ -278,6 +292,17 @@ class StateMachine:
     def _end_session(self, turn: Turn, command: Command) -> Outcome:
         assert isinstance(command, EndSession)
         return codes.OK, self._end(turn, command.session, clean=False)
+
+    def _raise_version(self, request: list[object]) -> Outcome:
+        version = versions.wanted(request)
+        if version > self.version:
+            self._set_version(version)
+        return codes.OK, self.version
+
+    def _set_version(self, version: int) -> None:
+        """Do from here on what `version` does."""
+        versions.check(version)
+        self.version = self.tree.version = version
 
     def _end(self, turn: Turn, session_id: SessionId, *, clean: bool) -> bool:
         """End a session with all it owns; tell whether it was there.

@@ -1,12 +1,12 @@
 """Rows: one thing of the state as plain values, and back.
 
-The layouts are a disk format: they only change together with `image.STATE_VERSION`. Reading a
+The layouts are a disk format: they only change with a new version (versions.py). Reading a
 row back raises ValueError, TypeError or IndexError if it is not of this layout.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, SessionId
 from coordsvc.base.values import Value
@@ -17,6 +17,10 @@ from coordsvc.state.sessions import Session
 from coordsvc.state.znode import Znode
 
 Row: TypeAlias = tuple[Value, ...]
+
+NODE_FIELDS_1: Final = 13
+"""Of a node's row in version 1 of the state; an ACL follows."""
+EVENT_FIELDS_1: Final = 5
 
 
 def node_row(path: str, node: Znode) -> Row:
@@ -42,7 +46,7 @@ def node_row(path: str, node: Znode) -> Row:
 def node_from(row: list[object]) -> tuple[str, Znode]:
     """Return the path and the node of a row; rows of version 1 have no ACL."""
     path, data, czxid, mzxid, pzxid, ctime, mtime, version, aversion, creates, kind, owner, ttl = (
-        row[:13]
+        row[:NODE_FIELDS_1]
     )
     node = Znode(
         None if data is None else as_bytes(data),
@@ -62,7 +66,7 @@ def node_from(row: list[object]) -> tuple[str, Znode]:
     node.version = as_int(version)
     node.aversion = as_int(aversion)
     node.creates = as_int(creates)
-    node.acl = _acl_from(row, 13)
+    node.acl = _acl_from(row, NODE_FIELDS_1)
     return as_str(path), node
 
 
@@ -155,14 +159,14 @@ def event_row(event: Event) -> Row:
 
 def event_from(row: list[object]) -> Event:
     """Return the event of a row; rows of version 1 have no ACL."""
-    kind, path, revision, stat, data = row[:5]
+    kind, path, revision, stat, data = row[:EVENT_FIELDS_1]
     return Event(
         as_int(kind),
         as_str(path),
         as_int(revision),
         tuple(as_int(number) for number in as_list(stat)),
         None if data is None else as_bytes(data),
-        _acl_from(row, 5),
+        _acl_from(row, EVENT_FIELDS_1),
     )
 
 

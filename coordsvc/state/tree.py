@@ -16,7 +16,7 @@ from coordsvc.base import limits, paths
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import acl as acls
-from coordsvc.state import quota
+from coordsvc.state import quota, versions
 from coordsvc.state.acl import Acl
 from coordsvc.state.events import Event
 from coordsvc.state.sweep import TreeSweep
@@ -25,7 +25,7 @@ from coordsvc.state.znode import Numbers, Znode
 
 ANY_VERSION: Final = -1
 
-PROTECTED: Final = frozenset({paths.ROOT, "/zookeeper", "/zookeeper/quota", "/zookeeper/config"})
+PROTECTED: Final = frozenset({"/zookeeper", "/zookeeper/quota", "/zookeeper/config"})
 """The nodes that are always there (`state/special.py`): none of them can be deleted."""
 
 
@@ -37,6 +37,8 @@ class Tree:
         self.sweep: TreeSweep | None = None
         """Set while a snapshot is being read out."""
         self._sweeps = 0
+        self.version = versions.OLDEST
+        """Of the state machine: what the operations do."""
         self._journal: list[_Change] | None = None
         """What `undo` needs; None outside transactions."""
 
@@ -82,9 +84,9 @@ class Tree:
             missing, nearest = [], parent
         if missing and nearest.acl is not None and not turn.may(nearest.acl, acls.CREATE):
             return codes.DENIED, None
-        code = self._refusal(nearest, path, len(missing) + 1, len(data or b""))
-        if code != codes.OK:
-            return code, None
+        refusal = self._refusal(nearest, path, len(missing) + 1, len(data or b""))
+        if refusal is not None:
+            return refusal
         for missing_path in missing:
             self._insert(
                 turn, missing_path, Znode(b"", turn.revision, turn.time_ms, kind=parents_kind)
@@ -111,7 +113,7 @@ class Tree:
         if node.acl is not None and not turn.may(node.acl, acls.WRITE):
             return codes.DENIED, None
         growth = len(data or b"") - len(node.data or b"")
-        has_quotas = quota.is_in_use(self.nodes)
+        has_quotas = self._has_quotas
         if has_quotas and quota.is_exceeded(self.nodes, path, count=0, data_bytes=growth):
             return codes.QUOTA_EXCEEDED, None
         if version not in (ANY_VERSION, node.version):
@@ -142,8 +144,8 @@ class Tree:
         The result is how many went. Nodes whose path is in `locked` cannot go.
         """
         node = self.nodes.get(path)
-        if path in PROTECTED:
-            return codes.BAD_PATH, f"{path} stays"
+        if path == paths.ROOT or (path in PROTECTED and self.version >= 2):
+            return codes.BAD_PATH, f"{'the root' if path == paths.ROOT else path} stays"
         denied = self._is_denied_below(turn, paths.parent_of(path))
         if denied or node is None:
             return (codes.DENIED, None) if denied else self.absence_of(path)
@@ -183,7 +185,7 @@ class Tree:
         parent.pzxid = turn.revision
         if self._journal is not None:
             self._journal.append((path, node, None))
-        if quota.is_in_use(self.nodes):
+        if self._has_quotas:
             self._account(path, -1, -len(node.data or b""))
 
     def set_acl(
@@ -281,15 +283,21 @@ class Tree:
             parent is not None and parent.acl is not None and not turn.may(parent.acl, acls.DELETE)
         )
 
-    def _refusal(self, nearest: Znode, path: str, count: int, data_bytes: int) -> int:
-        """Return why there can be no more nodes below `nearest`; OK if there can."""
+    @property
+    def _has_quotas(self) -> bool:
+        return self.version >= 2 and quota.is_in_use(self.nodes)
+
+    def _refusal(self, nearest: Znode, path: str, count: int, data_bytes: int) -> Outcome | None:
+        """Return why there can be no more nodes below `nearest`; None if there can."""
         if nearest.owner:
-            return codes.NO_CHILDREN_FOR_EPHEMERALS
-        if quota.is_in_use(self.nodes) and quota.is_exceeded(
+            return codes.NO_CHILDREN_FOR_EPHEMERALS, None
+        if self._has_quotas and quota.is_exceeded(
             self.nodes, path, count=count, data_bytes=data_bytes
         ):
-            return codes.QUOTA_EXCEEDED
-        return codes.OK
+            return codes.QUOTA_EXCEEDED, None
+        if self.version >= 2 and len(self.nodes) + count > limits.NODES_MAX:
+            return codes.TOO_MANY, f"there are {len(self.nodes)} nodes, of {limits.NODES_MAX}"
+        return None
 
     def _missing_above(self, path: str) -> tuple[list[str], Znode]:
         """Return the paths to create above `path`, top first, and the lowest node there is."""
@@ -336,7 +344,7 @@ class Tree:
         self.nodes[path] = node
         if self._journal is not None:
             self._journal.append((path, node, None))
-        if quota.is_in_use(self.nodes):
+        if self._has_quotas:
             self._account(path, 1, len(node.data or b""))
             watched = quota.watched_by(path)
             if watched is not None:

@@ -68,6 +68,7 @@ OPEN_SESSION: Final = 64  # password, timeout_ms, client_name, address -> sessio
 EXPIRE_SESSION: Final = 65  # session -> was it there
 TICK: Final = 66  # (nothing): do what is due at the entry's stamp
 END_SESSION: Final = 67  # session, note -> was it there; an operator ends a session
+RAISE_VERSION: Final = 68  # version -> the version of the state machine from here on
 
 # Made by the servers' doors for other languages, never taken from a native client. An `acl` is
 # [[permissions, scheme, id], ...], `who` is [[scheme, id], ...]; an operation in MULTI and AS is

@@ -234,7 +234,7 @@ class NativeConversation:
         elif serial in self.pending:
             self.refused(serial, codes.MALFORMED, "that serial is in use")
         else:
-            code, text = validate(request)
+            code, text = validate(request, self._replica.machine.version)
             full = self._replica.health.room.refusal
             if code:
                 self.refused(serial, code, text)

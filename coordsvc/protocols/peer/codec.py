@@ -120,6 +120,7 @@ _FIELDS: Final[dict[type, _Fields]] = {
     ],
     messages.MembersReply: lambda m, _: [20, m.token, m.fault, m.text, m.revision],
     messages.Dismissal: lambda m, _: [21, m.index, m.text],
+    messages.Versions: lambda m, _: [22, m.oldest, m.newest],
 }
 
 _SHAPES: Final[dict[int, tuple[type, ...]]] = {
@@ -144,6 +145,7 @@ _SHAPES: Final[dict[int, tuple[type, ...]]] = {
     19: (int, int, int, list, list, list),
     20: (int, str, str, int),
     21: (int, str),
+    22: (int, int),
 }
 """The types of the fields of each kind."""
 
@@ -169,4 +171,5 @@ _MAKERS: Final[dict[int, _Maker]] = {
     19: _make_members_request,
     20: _make_members_reply,
     21: lambda f: messages.Dismissal(*f),
+    22: lambda f: messages.Versions(*f),
 }

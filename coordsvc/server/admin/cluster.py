@@ -20,6 +20,7 @@ from coordsvc.server.admin.relay import FORWARDED, Relay
 from coordsvc.server.admin.views import Json
 from coordsvc.server.driver import monotonic_ms
 from coordsvc.server.server import Server
+from coordsvc.state import versions
 
 UP_MS: Final = 3_000
 """A member heard from within this time counts as up."""
@@ -87,6 +88,9 @@ class Cluster:
                 "voters": list(raft.membership.voters),
                 "voters_old": list(raft.membership.voters_old),
                 "learners": list(raft.membership.learners),
+                "state_version": replica.machine.version,
+                "state_versions_known": [versions.OLDEST, versions.NEWEST],
+                "upgrade_waits_for": replica.health.upgrade.waits_for(),
                 "handing_over": raft.handing_over,
                 "peers": {
                     peer: _progress(view, now) for peer, view in sorted(raft.peers().items())

@@ -15,6 +15,7 @@ from coordsvc.server.admin import AdminSite
 from coordsvc.server.config import resolve
 from coordsvc.server.overview import Overview
 from coordsvc.server.server import Server
+from coordsvc.state import versions
 
 
 class Node:
@@ -73,6 +74,12 @@ def flags():
     return {}
 
 
+def is_settled(replica):
+    """Tell whether a leader has done what it does by itself after a start."""
+    noted = 0 < replica.raft.membership_index <= replica.applied
+    return noted and replica.machine.version == versions.NEWEST
+
+
 @pytest.fixture
 async def node(tmp_path, flags):
     server = Server(settings_of(tmp_path / "data", **flags).settings, SilentLogger())
@@ -80,8 +87,9 @@ async def node(tmp_path, flags):
     it = Node(server)
     await it.http.start_server()
     async with asyncio.timeout(10):
-        # Soon after the start the leader notes where the members are: that is an entry too.
-        while not 0 < server.replica.raft.membership_index <= server.replica.applied:
+        # Soon after the start the leader notes where the members are, and raises the version of
+        # the state: these are entries too.
+        while not is_settled(server.replica):
             await asyncio.sleep(0.001)
     yield it
     await it.http.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coordsvc.server.status import native_status
+from coordsvc.state import versions
 
 
 async def test_it_tells_where_it_stands(node):
@@ -14,5 +15,6 @@ async def test_it_tells_where_it_stands(node):
     assert (told["sessions"], told["locks"], told["nodes"]) == (1, 1, 2)
     assert told["digest"] == node.machine.digest
     assert (told["disk_alarm"], told["state_differs"]) == ("", False)
+    assert (told["state_version"], told["upgrade_waits_for"]) == (versions.NEWEST, [])
     node.server.replica.measured(0)
     assert "n1" in dict(native_status(node.server))["disk_alarm"]

@@ -4,12 +4,17 @@ import msgpack
 import pytest
 
 from coordsvc.base.vocabulary import ops
+from coordsvc.state import versions
 from coordsvc.state.machine import StateMachine
 
 
 class Cell:
     def __init__(self, machine=None):
-        self.machine = machine or StateMachine()
+        """Without a `machine`, a new one that has been raised to the newest version."""
+        if machine is None:
+            machine = StateMachine()
+            machine._set_version(versions.NEWEST)
+        self.machine = machine
         self.now = 1_000
         self.serials = {}
         self.log = []

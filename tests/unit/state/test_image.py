@@ -147,7 +147,7 @@ def damaged(rows):
     node = next(row for row in rows[1:] if row[0] == 1 and row[1] == "/a/b")
     yield "empty", []
     yield "another magic", [["x", *header[1:]], *rows[1:]]
-    yield "another version", [[header[0], 99, *header[2:]], *rows[1:]]
+    yield "a version that is no number", [[header[0], "1", *header[2:]], *rows[1:]]
     yield "no end", rows[:-1]
     yield "a row missing", [*rows[:-2], end]
     yield "something behind the end", [*rows, end]

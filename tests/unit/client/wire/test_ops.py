@@ -36,6 +36,7 @@ OPERATIONS = {
     "EXPIRE_SESSION": 65,
     "TICK": 66,
     "END_SESSION": 67,
+    "RAISE_VERSION": 68,
     "SET_ACL": 80,
     "CREATE_ACL": 81,
     "MULTI": 82,
@@ -83,7 +84,7 @@ def test_a_client_can_ask_for_mutations_and_reads_and_for_nothing_of_the_service
     assert sorted(ops.MUTATIONS) == list(range(1, 10))
     assert sorted(ops.READS) == list(range(32, 44))
     assert not ops.MUTATIONS & ops.READS
-    own = {ops.OPEN_SESSION, ops.EXPIRE_SESSION, ops.TICK, ops.END_SESSION}
+    own = set(range(ops.OPEN_SESSION, ops.RAISE_VERSION + 1))
     assert not (own | ops.FOREIGN) & (ops.MUTATIONS | ops.READS)
 
 

@@ -58,6 +58,7 @@ kinds = [
         *(numbers, st.sampled_from(["", "bad_version"]), st.text(max_size=5), numbers),
     ),
     st.builds(messages.Dismissal, numbers, st.text(max_size=5)),
+    st.builds(messages.Versions, numbers, numbers),
 ]
 
 
