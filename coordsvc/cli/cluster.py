@@ -1,12 +1,9 @@
-"""`coordctl status`, `leader`, `sessions`, `session` and `snapshot`."""
+"""`coordctl status`, `leader`, `sessions` and `session`."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar, Final
 
 import click
@@ -16,7 +13,7 @@ from coordsvc.cli import answers, output
 from coordsvc.cli.answers import Fields
 from coordsvc.cli.exits import LOST, NOT_FOUND, UNREACHABLE
 from coordsvc.cli.shared import CtlGroup, Failure, Shared, failures, parameters, shared
-from coordsvc.cli.web import download, fetch
+from coordsvc.cli.web import fetch
 from coordsvc_client.blocking import BlockingError, Connection
 
 PAGE_SESSIONS: Final = 1_000
@@ -145,33 +142,3 @@ def kill(number: str) -> None:
             raise Failure(str(failure), NOT_FOUND) from None
         raise
     options.say(f"session {number} has ended")
-
-
-class SnapshotCommands(CtlGroup):
-    """What can be done with backups."""
-
-    places: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "save": ("coordsvc.cli.cluster:save", "Save a backup of everything."),
-    }
-
-
-@click.group(cls=SnapshotCommands, params=parameters())
-def snapshot() -> None:
-    """Save a backup."""
-
-
-@click.command(params=parameters())
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def save(file: Path) -> None:
-    """Save a backup of everything in FILE, whole or not at all."""
-    options = replace(shared(), timeout_s=max(shared().timeout_s, 60.0))
-    beside = file.with_name(file.name + ".part")
-    try:
-        with beside.open("wb") as target:
-            download(options, "/v1/snapshot", target)
-            target.flush()
-            os.fsync(target.fileno())
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
-    options.say(f"saved {file}  {file.stat().st_size} bytes")

@@ -38,7 +38,7 @@ class Commands(CtlGroup):
         "status": (f"{CLUSTER}:status", "Show how each node is."),
         "members": ("coordsvc.cli.members:members", "List or change the members."),
         "leader": (f"{CLUSTER}:leader", "Show the leader, or hand leadership over."),
-        "snapshot": (f"{CLUSTER}:snapshot", "Save a backup."),
+        "snapshot": ("coordsvc.cli.snapshot:snapshot", "Save a backup, or look into one."),
         "import": (
             "coordsvc.cli.migration.zookeeper:import_",
             "Copy a tree from a running ZooKeeper.",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import BinaryIO, Final, cast
+from typing import Final, cast
 
 from coordsvc.base.vocabulary import codes
 from coordsvc.cli import exits
@@ -17,6 +16,7 @@ from coordsvc_client.dialing import host_and_port
 
 TOKEN_VARIABLE: Final = "COORDSVC_TOKEN"  # noqa: S105 - its name
 CODES: Final = {name: number for number, name in codes.NAMES.items()}
+PIECE_BYTES: Final = 1 << 18
 BY_STATUS: Final = {
     401: exits.DENIED,
     403: exits.DENIED,
@@ -40,10 +40,19 @@ def fetch(options: Shared, method: str, path: str, body: object = None) -> objec
     return cast("object", json.loads(text)) if text else None
 
 
-def download(options: Shared, path: str, file: BinaryIO) -> None:
-    """Write what the first node to answer has at `path` into `file`."""
+def stream(options: Shared, path: str) -> Iterator[bytes]:
+    """Yield what the first node to answer has at `path`, piece by piece.
+
+    Raises:
+        Failure: as `fetch`; also when the node stops in the middle.
+
+    """
     with _response(options, "GET", path, None) as response:
-        shutil.copyfileobj(response, file)
+        try:
+            while piece := response.read(PIECE_BYTES):
+                yield piece
+        except (OSError, HTTPException) as error:
+            raise Failure(f"the node stopped sending: {error}", exits.UNREACHABLE) from error
 
 
 @contextmanager

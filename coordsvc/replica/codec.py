@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _FIELDS: Final = len(Entry._fields)
 _as_entry: Final = partial(tuple.__new__, Entry)  # four fifths of Entry._make's time
+_META_FIELDS: Final = 4  # of what a snapshot stands for; the name of the cluster follows
+
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 
@@ -65,14 +67,30 @@ def meta_from(fields: object) -> SnapshotMeta:
             raise ValueError("not the description of a snapshot")
 
 
-def encode_meta(meta: SnapshotMeta) -> bytes:
-    """Return what a snapshot stands for, to be kept in its file."""
-    return _packed(meta_fields(meta))
+def encode_meta(meta: SnapshotMeta, cluster: str = "") -> bytes:
+    """Return what a snapshot stands for, to be kept in its file, with the name of its cluster.
+
+    Programs that have version 1 of the state only take no name.
+    """
+    return _packed([*meta_fields(meta), cluster] if cluster else meta_fields(meta))
 
 
 def decode_meta(data: bytes) -> SnapshotMeta:
-    """Return what encode_meta was given."""
-    return meta_from(msgpack.unpackb(data))
+    """Return what encode_meta was given.
+
+    Raises:
+        ValueError: it is not of that shape.
+
+    """
+    fields: object = msgpack.unpackb(data)
+    return meta_from(fields[:_META_FIELDS] if isinstance(fields, list) else fields)
+
+
+def cluster_in(data: bytes) -> str:
+    """Return the cluster that encode_meta was given; the empty string if it was given none."""
+    fields: object = msgpack.unpackb(data)
+    has_name = isinstance(fields, list) and len(fields) > _META_FIELDS
+    return str(fields[_META_FIELDS]) if isinstance(fields, list) and has_name else ""
 
 
 class EntryEncoder:

@@ -11,6 +11,7 @@ from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.replica.codec import decode_meta, encode_meta
 from coordsvc.replica.effects import ReadSnapshot, StoreChunk
+from coordsvc.state import versions
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.snapshots import (
     SnapshotFile,
@@ -28,15 +29,18 @@ class SnapshotGoneError(Exception):
 class Vault:
     """The store, with at most one snapshot being received."""
 
-    def __init__(self, store: SnapshotStore) -> None:
+    def __init__(self, store: SnapshotStore, cluster: str = "") -> None:
         self._store = store
+        self._cluster = cluster
+        """What backups are told apart by."""
         self._receiving: SnapshotReceiver | None = None
         self._sending: dict[NodeId, tuple[SnapshotFile, SnapshotReader]] = {}
         """Kept open, so that a newer snapshot does not take away what a slow peer is being sent."""
 
-    def begin(self, meta: SnapshotMeta) -> SnapshotWriter:
-        """Start to write this replica's own snapshot."""
-        return self._store.begin(meta.index, meta.term, encode_meta(meta))
+    def begin(self, meta: SnapshotMeta, *, version: int = versions.NEWEST) -> SnapshotWriter:
+        """Start to write this replica's own snapshot, of a state of that version."""
+        cluster = self._cluster if version > versions.OLDEST else ""
+        return self._store.begin(meta.index, meta.term, encode_meta(meta, cluster))
 
     def latest(self) -> tuple[SnapshotMeta, StateMachine] | None:
         """Return the newest good snapshot, restored; None if there is none."""

@@ -188,7 +188,9 @@ class Driver:
         run = self._loop.run_in_executor
         started = time.perf_counter()
         try:
-            writer = await run(self._snapshots, self._vault.begin, job.meta)
+            writer = await run(
+                self._snapshots, lambda: self._vault.begin(job.meta, version=job.capture.version)
+            )
             while (chunk := job.capture.next_chunk()) is not None:
                 await run(self._snapshots, writer.write, chunk)
                 await asyncio.sleep(SNAPSHOT_PAUSE_S)

@@ -10,7 +10,7 @@ from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
 from coordsvc.raft.messages import HardState, SnapshotMeta
-from coordsvc.replica.codec import decode_meta, encode_hard_state
+from coordsvc.replica.codec import cluster_in, decode_meta, encode_hard_state
 from coordsvc.replica.restoration import restoration
 from coordsvc.replica.vault import Vault
 from coordsvc.state.machine import StateMachine
@@ -26,6 +26,8 @@ class Backup:
 
     meta: SnapshotMeta
     machine: StateMachine
+    cluster: str
+    """Where it was taken; the empty string if it does not say so."""
 
 
 @record
@@ -55,12 +57,12 @@ def read_backup(path: Path) -> Backup:
         raise SetupError(f"{path}: cannot be read: {error.strerror or error}") from error
     head = checker.finish()
     try:
-        meta = decode_meta(head.extra)
+        meta, cluster = decode_meta(head.extra), cluster_in(head.extra)
     except ValueError as error:
         raise CorruptData(f"{path}: {error}") from error
     if not machine.revision == meta.index == head.index:
         raise CorruptData(f"{path}: says revision {head.index}, holds {machine.revision}")
-    return Backup(meta, machine)
+    return Backup(meta, machine, cluster)
 
 
 def restore(
@@ -85,7 +87,7 @@ def restore(
         folder,
         cluster=cluster,
         node=node,
-        fill=lambda empty: _fill(empty, machine, begun.meta),
+        fill=lambda empty: _fill(empty, machine, begun.meta, cluster),
     )
     return Restored(
         begun.meta.index, old.index, written_ms, len(machine.tree), begun.sessions_ended
@@ -99,8 +101,9 @@ def _chunks(path: Path, checker: Checker) -> Iterator[bytes]:
     checker.finish()
 
 
-def _fill(folder: DataFolder, machine: StateMachine, meta: SnapshotMeta) -> None:
-    writer = Vault(SnapshotStore.open(folder.snapshots)).begin(meta)
+def _fill(folder: DataFolder, machine: StateMachine, meta: SnapshotMeta, cluster: str) -> None:
+    vault = Vault(SnapshotStore.open(folder.snapshots), cluster)
+    writer = vault.begin(meta, version=machine.version)
     capture = machine.capture()
     while (chunk := capture.next_chunk()) is not None:
         writer.write(chunk)

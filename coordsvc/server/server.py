@@ -69,7 +69,7 @@ class Server:
             settings.data_dir, cluster=settings.cluster, node=settings.node
         )
         self.store = SnapshotStore.open(self.folder.snapshots, log)
-        self.vault = Vault(self.store)
+        self.vault = Vault(self.store, settings.cluster)
         self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
         voters = () if settings.join else (member.name for member in settings.members)
         bootstrap = Membership(tuple(sorted(voters)))

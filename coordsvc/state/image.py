@@ -8,6 +8,7 @@ things (child lists, indexes) is not stored but rebuilt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Final
 
 import msgpack
@@ -29,6 +30,8 @@ from coordsvc.state.znode import Znode
 MAGIC: Final = "coordsvc-state"
 ROWS_PER_CHUNK_MAX: Final = 500
 """A chunk takes well under a millisecond to make, so that it delays nobody."""
+
+_FINGERPRINT_BYTES: Final = 16
 
 _NODE: Final = 1
 _SESSION: Final = 2
@@ -89,6 +92,7 @@ class Capture:
     def __init__(self, parts: Parts) -> None:
         assert parts.tree.sweep is None, "one capture at a time"
         self.revision: Index = parts.revision
+        self.version: int = parts.version
         self._tree, self._sessions, self._locks = parts.tree, parts.sessions, parts.locks
         oldest = parts.version == versions.OLDEST
         self._event_fields = rows.EVENT_FIELDS_1 if oldest else None
@@ -163,6 +167,22 @@ def load(chunks: Iterable[bytes]) -> Parts:
         return _Loader().load(_arrays(chunks))
     except (ValueError, TypeError, LookupError, AssertionError, msgpack.UnpackException) as error:
         raise CorruptData(f"not an image of the state: {error!r}") from error
+
+
+def fingerprint(chunks: Iterable[bytes]) -> str:
+    """Return a number, in hexadecimal, that equal states share, in whatever order their rows come.
+
+    Raises:
+        CorruptData: the chunks are not MessagePack.
+
+    """
+    total = 0
+    try:
+        for row in _arrays(chunks):
+            total += int.from_bytes(blake2b(_pack(row), digest_size=_FINGERPRINT_BYTES).digest())
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptData(f"not an image of the state: {error!r}") from error
+    return f"{total % (1 << 8 * _FINGERPRINT_BYTES):0{2 * _FINGERPRINT_BYTES}x}"
 
 
 def _arrays(chunks: Iterable[bytes]) -> Iterator[list[object]]:

@@ -96,21 +96,3 @@ def test_a_session_that_is_not_there_is_not_found(ctl, monkeypatch, refused, exi
 
     monkeypatch.setattr(cluster, "fetch", fetch)
     assert ctl("session", "kill", "9").exit_code == exit_code
-
-
-def test_a_backup_is_whole_or_not_there(ctl, monkeypatch, tmp_path):
-    file = tmp_path / "b.snap"
-    file.write_bytes(b"old")
-
-    def broken(_options, path, target):
-        assert path == "/v1/snapshot"
-        target.write(b"ne")
-        raise Failure("gone", exits.UNREACHABLE)
-
-    monkeypatch.setattr(cluster, "download", broken)
-    assert ctl("snapshot", "save", str(file)).exit_code == 5
-    assert file.read_bytes() == b"old"
-    monkeypatch.setattr(cluster, "download", lambda _o, _p, target: target.write(b"new"))
-    assert ctl("snapshot", "save", str(file)).exit_code == 0
-    assert file.read_bytes() == b"new"
-    assert [place.name for place in tmp_path.iterdir()] == ["b.snap"]

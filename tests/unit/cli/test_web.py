@@ -1,4 +1,3 @@
-import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -6,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from coordsvc.cli.shared import Failure, Shared
-from coordsvc.cli.web import download, fetch
+from coordsvc.cli.web import fetch, stream
 
 
 @pytest.fixture
@@ -102,8 +101,8 @@ def test_a_problem_becomes_an_exit_code(site, reply, exit_code, text):
     assert (caught.value.exit_code, str(caught.value)) == (exit_code, text)
 
 
-def test_a_download_is_written_as_it_is(site):
-    site.reply = (200, b"\xff" * 200_000)
-    file = io.BytesIO()
-    download(options_of(site), "/v1/snapshot", file)
-    assert file.getvalue() == site.reply[1]
+def test_a_stream_comes_in_pieces_as_it_is(site):
+    site.reply = (200, b"\xff" * 600_000)
+    pieces = list(stream(options_of(site), "/v1/snapshot"))
+    assert b"".join(pieces) == site.reply[1]
+    assert len(pieces) > 1

@@ -6,6 +6,7 @@ from coordsvc.base.errors import SetupError, VersionUnknown
 from coordsvc.base.ports import SilentLogger
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import Membership
+from coordsvc.replica.codec import internal_command
 from coordsvc.replica.messages import Versions
 from coordsvc.replica.upgrade import Upgrade
 from coordsvc.state import versions
@@ -136,12 +137,7 @@ def test_an_older_program_does_not_start_on_a_newer_state(make_cluster, older):
 def test_an_older_program_stops_where_the_log_goes_on_to_a_newer_version(cluster, older):
     cluster.advance(500)
     machine = cluster["a"].machine
-    machine.version = 1
-    data = next(
-        entry.data
-        for entry in cluster["a"].raft.entries(1, cluster["a"].raft.last_index)
-        if versions.raised_to(entry.data)
-    )
-    assert ops.NAMES[ops.RAISE_VERSION] == "raise_version"
+    machine._set_version(1)
+    command = internal_command(ops.RAISE_VERSION, 0, 2)
     with pytest.raises(VersionUnknown):
-        older(lambda: machine.apply(machine.revision + 1, 0, data))
+        older(lambda: machine.apply(machine.revision + 1, 0, command))
