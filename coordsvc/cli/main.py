@@ -25,6 +25,12 @@ class Commands(LazyGroup):
         "dev": ("coordsvc.cli.dev:dev", "Run a cluster of three on this machine."),
         "serve": ("coordsvc.cli.serve:serve", "Run one node."),
         "restore": ("coordsvc.cli.restore:restore", "Start a cluster anew from a backup."),
+        "inspect": ("coordsvc.cli.inspect:inspect", "Show what a data folder holds; find damage."),
+        "repair": ("coordsvc.cli.inspect:repair", "Mend a damaged data folder, if that can be."),
+        "force-new-cluster": (
+            "coordsvc.cli.force:force_new_cluster",
+            "Start anew from one node when a majority is lost for ever.",
+        ),
         "config": ("coordsvc.cli.settings:config", "Show or check the settings of a node."),
         "version": ("coordsvc.cli.main:version", "Print the version."),
     }

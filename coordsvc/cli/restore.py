@@ -33,7 +33,8 @@ def _parsed(option: Option[object], parameter: click.Parameter, text: str) -> ob
         ) from error
 
 
-def _needed(option: Option[object], text: str) -> click.Option:
+def needed(option: Option[object], text: str) -> click.Option:
+    """Return one of a node's options as one that must be given."""
     return click.Option(
         [option.flag],
         callback=lambda _context, parameter, text: _parsed(option, parameter, text),
@@ -46,10 +47,10 @@ def _needed(option: Option[object], text: str) -> click.Option:
 
 _PARAMETERS: Final[list[click.Parameter]] = [
     click.Argument(["backup"], type=click.Path(path_type=Path, dir_okay=False)),
-    _needed(options.DATA_DIR, "Folder to make; it must not be there, or be empty."),
-    _needed(options.NODE, "Name of this node."),
-    _needed(options.CLUSTER, "Name of the new cluster; best another one than before."),
-    _needed(options.MEMBERS, "All nodes of the new cluster, this one included."),
+    needed(options.DATA_DIR, "Folder to make; it must not be there, or be empty."),
+    needed(options.NODE, "Name of this node."),
+    needed(options.CLUSTER, "Name of the new cluster; best another one than before."),
+    needed(options.MEMBERS, "All nodes of the new cluster, this one included."),
     click.Option(
         ["--revision-bump"],
         type=click.IntRange(BUMP_MIN, BUMP_MAX),

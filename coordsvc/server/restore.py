@@ -1,4 +1,4 @@
-"""From a backup file to the data folder of one member of a new cluster."""
+"""The data folder of a member of a new cluster, from a backup or from a folder of the old one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
-from coordsvc.raft.messages import HardState, SnapshotMeta
+from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
 from coordsvc.replica.codec import cluster_in, decode_meta, encode_hard_state
 from coordsvc.replica.restoration import restoration
 from coordsvc.replica.vault import Vault
+from coordsvc.server.inspection import FolderReport
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshot_format import Checker
@@ -92,6 +93,61 @@ def restore(
     return Restored(
         begun.meta.index, old.index, written_ms, len(machine.tree), begun.sessions_ended
     )
+
+
+@record
+class Survivor:
+    """What one node's data folder holds, taken as decided to its end."""
+
+    meta: SnapshotMeta
+    machine: StateMachine
+    cluster: str
+    last_stamp_ms: Millis
+
+
+def survivor_of(folder: DataFolder, report: FolderReport) -> Survivor:
+    """Return the state that the good part of a folder leads to, with all of its entries applied.
+
+    Which of the last ones the lost majority had decided nobody knows any more. All that was
+    acknowledged and is here is among them.
+
+    Raises:
+        CorruptData: snapshot and log do not join, or neither is there.
+
+    """
+    good = [each.name for each in report.snapshots if each.damage is None]
+    machine = StateMachine()
+    if good:
+        machine = read_backup(folder.path / "snapshots" / max(good)).machine
+    if machine.revision < report.last_index and machine.revision + 1 not in report.entries:
+        raise CorruptData(f"{folder.path}: {'; '.join(report.faults) or 'the log does not join'}")
+    for index in range(machine.revision + 1, report.last_index + 1):
+        entry = report.entries[index]
+        if entry.kind == COMMAND:
+            machine.apply(index, entry.stamp_ms, entry.data)
+        else:
+            machine.skip(index, entry.stamp_ms)
+    term = max(report.last_term, report.hard_state.term)
+    meta = SnapshotMeta(machine.revision, term, report.membership, machine.time_ms)
+    return Survivor(meta, machine, folder.identity.cluster, report.last_stamp_ms)
+
+
+def start_alone(
+    survivor: Survivor, place: Path, *, cluster: str, node: NodeId, bump: Index
+) -> Restored:
+    """Make a data folder for the only member of a new cluster. Uses the survivor up.
+
+    Raises:
+        SetupError: the new cluster has the name of the old one, or there is something at `place`.
+
+    """
+    if cluster == survivor.cluster:
+        raise SetupError(
+            f"the new cluster needs another name than {cluster!r}, or nodes of the old one that "
+            "come back could join it"
+        )
+    backup = Backup(survivor.meta, survivor.machine, survivor.cluster)
+    return restore(backup, place, cluster=cluster, node=node, voters=[node], bump=bump)
 
 
 def _chunks(path: Path, checker: Checker) -> Iterator[bytes]:

@@ -89,6 +89,31 @@ class DataFolder:
             raise
 
     @classmethod
+    def open_existing(cls, path: Path) -> DataFolder:
+        """Open a folder that is there, whoever it belongs to: its `identity` says.
+
+        Raises:
+            SetupError: it is no data folder, is in use, or was written by a newer program.
+
+        """
+        if not (path / _IDENTITY).is_file():
+            raise SetupError(f"{path}: is no data folder: there is no {_IDENTITY}")
+        try:
+            lock = _locked(path)
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            identity = _parsed(path / _IDENTITY, (path / _IDENTITY).read_text("utf-8"))
+            _refuse_missing(path)
+            return cls(path, identity, lock)
+        except OSError as error:
+            os.close(lock)
+            raise _unusable(path, error) from error
+        except SetupError:
+            os.close(lock)
+            raise
+
+    @classmethod
     def make(
         cls, path: Path, *, cluster: str, node: NodeId, fill: Callable[[DataFolder], None]
     ) -> None:
@@ -165,10 +190,14 @@ def _checked(path: Path, cluster: str, node: NodeId) -> Identity | None:
         return None
     identity = _parsed(path / _IDENTITY, text)
     _refuse_another_owner(path, identity, cluster, node)
+    _refuse_missing(path)
+    return identity
+
+
+def _refuse_missing(path: Path) -> None:
     for name in (_LOG, _SNAPSHOTS):
         if not (path / name).is_dir():
             raise SetupError(f"{path / name}: is missing. {_BRING_BACK}")
-    return identity
 
 
 def _refuse_another_owner(path: Path, identity: Identity, cluster: str, node: NodeId) -> None:

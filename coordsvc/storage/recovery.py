@@ -38,7 +38,7 @@ class RecoveredLog:
 
 
 @record
-class _Found:
+class Found:
     """One segment as read."""
 
     header: SegmentHeader
@@ -61,13 +61,13 @@ def recover(files: Files, *, salt: int) -> tuple[RecoveredLog, list[Sealed], Act
     log = RecoveredLog()
     sealed: list[Sealed] = []
     active: Active | None = None
-    previous: tuple[_Found, list[Record], int] | None = None
+    previous: tuple[Found, list[Record], int] | None = None
     for number in numbers:
-        found = _read(files, number, salt)
+        found = read_segment(files, number, salt)
         if previous is not None:
             sealed.append(_seal(*previous, end=found.header.previous_end))
         records, end = segment.scan(found.buffer, seed=found.seed)
-        _take(log, found, records, is_first=previous is None)
+        take(log, found, records, is_first=previous is None)
         previous = found, records, end
     if previous is not None:
         active = _mend(log, *previous, salt=salt)
@@ -101,16 +101,22 @@ def _header(files: Files, number: int, salt: int) -> SegmentHeader:
     return segment.decode_header(data, salt=salt, number=number, place=files.place_of(name))
 
 
-def _read(files: Files, number: int, salt: int) -> _Found:
+def read_segment(files: Files, number: int, salt: int) -> Found:
+    """Read a whole segment.
+
+    Raises:
+        CorruptData, SetupError: by its header.
+
+    """
     name = segment.name_of(number)
     place = files.place_of(name)
     file = files.open(name)
     buffer = file.read_at(0, file.size())
     header = segment.decode_header(buffer, salt=salt, number=number, place=place)
-    return _Found(header, name, place, file, buffer, framing.seed_of(salt=salt, segment=number))
+    return Found(header, name, place, file, buffer, framing.seed_of(salt=salt, segment=number))
 
 
-def _take(log: RecoveredLog, found: _Found, records: list[Record], *, is_first: bool) -> None:
+def take(log: RecoveredLog, found: Found, records: list[Record], *, is_first: bool) -> None:
     """Add what one segment holds to what the log holds."""
     if is_first:
         log.last_index = found.header.first_index - 1
@@ -132,7 +138,7 @@ def _highest(records: list[Record]) -> int:
     return max((each.last_index for each in records), default=0)
 
 
-def _seal(found: _Found, records: list[Record], scanned: int, *, end: int) -> Sealed:
+def _seal(found: Found, records: list[Record], scanned: int, *, end: int) -> Sealed:
     if scanned != end:
         what = f"a record fails its checksum; the segment was synced up to byte {end}"
         raise segment.damaged(found.place, min(scanned, end), what)
@@ -141,7 +147,7 @@ def _seal(found: _Found, records: list[Record], scanned: int, *, end: int) -> Se
 
 
 def _mend(
-    log: RecoveredLog, found: _Found, records: list[Record], tail: int, *, salt: int
+    log: RecoveredLog, found: Found, records: list[Record], tail: int, *, salt: int
 ) -> Active:
     """Cut the torn tail of the last segment; return the segment, ready for more.
 

@@ -20,9 +20,10 @@ import struct
 from typing import Final
 from zlib import crc32
 
-from coordsvc.base.errors import CorruptData, SetupError
+from coordsvc.base.errors import SetupError
 from coordsvc.base.record import record
 from coordsvc.storage import framing
+from coordsvc.storage.damage import Damaged
 from coordsvc.storage.files import File
 from coordsvc.storage.framing import Record
 
@@ -107,9 +108,9 @@ def decode_header(data: bytes, *, salt: int, number: int, place: str) -> Segment
     return SegmentHeader(own_salt, own, first, end, resets)
 
 
-def damaged(place: str, offset: int, what: str) -> CorruptData:
+def damaged(place: str, offset: int, what: str) -> Damaged:
     """Return the error that names a damaged place and the way out."""
-    return CorruptData(f"{place}: damaged at byte {offset}: {what}. {WAY_OUT}")
+    return Damaged(place, offset, what, f". {WAY_OUT}")
 
 
 def scan(buffer: bytes, *, seed: int) -> tuple[list[Record], int]:

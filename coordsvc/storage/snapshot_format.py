@@ -30,9 +30,9 @@ from typing import Final
 from zlib import crc32
 
 from coordsvc.base import limits
-from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, Term
 from coordsvc.base.record import record
+from coordsvc.storage.damage import Damaged
 
 VERSION: Final = 1
 CHUNK_BYTES_MAX: Final = limits.RECORD_BYTES_MAX
@@ -198,8 +198,8 @@ class Checker:
         del self._buffer[:size]
         self._offset += size
 
-    def _damaged(self, what: str) -> CorruptData:
-        return CorruptData(f"{self._place}: damaged at byte {self._offset}: {what}")
+    def _damaged(self, what: str) -> Damaged:
+        return Damaged(self._place, self._offset, what)
 
 
 def verify(pieces: Iterable[bytes], place: str) -> SnapshotHead:

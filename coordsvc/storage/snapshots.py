@@ -17,7 +17,7 @@ from coordsvc.storage.snapshot_format import Checker, Encoder, SnapshotHead, ver
 _NAME: Final = re.compile(r"(\d{20})-(\d{20})\.snap")
 _TMP: Final = ".tmp"
 _SYNC_EVERY_BYTES: Final = 4 * limits.MIB  # or the last sync would hold up the log's for long
-_READ_BYTES: Final = limits.SNAPSHOT_CHUNK_BYTES
+READ_BYTES: Final = limits.SNAPSHOT_CHUNK_BYTES
 
 
 @record
@@ -282,6 +282,6 @@ def _name_of(index: Index, term: Term) -> str:
 
 def _pieces(file: File) -> Iterator[bytes]:
     offset = 0
-    while piece := file.read_at(offset, _READ_BYTES):
+    while piece := file.read_at(offset, READ_BYTES):
         yield piece
         offset += len(piece)
