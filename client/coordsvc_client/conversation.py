@@ -261,11 +261,11 @@ class Conversation:
 
     def _receive_welcome(self, mine: tuple[int, bytes, int], rest: list[object], now: int) -> None:
         match rest:
-            case [int(revision), str(node), str(leader), str(address), str(cluster), *_]:
-                pass
+            case [int(revision), str(node), str(leader), str(address), str(cluster), *more]:
+                formerly = more[0] if more and isinstance(more[0], list) else []
             case _:
                 raise FrameError("a welcome of no known shape")
-        if self.cluster not in ("", cluster):
+        if self.cluster not in ("", cluster, *formerly):
             text = f"this server belongs to cluster {cluster}, not {self.cluster}"
             self.farewell = Farewell(codes.BAD_ARGUMENTS, text)
             return

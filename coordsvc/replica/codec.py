@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 import msgpack
 
@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 _FIELDS: Final = len(Entry._fields)
 _as_entry: Final = partial(tuple.__new__, Entry)  # four fifths of Entry._make's time
-_META_FIELDS: Final = 4  # of what a snapshot stands for; the name of the cluster follows
+Names: TypeAlias = tuple[str, ...]
+"""Of a cluster: the present one first, then those it had before it was restored, latest first."""
+
+_META_FIELDS: Final = 4  # of what a snapshot stands for; the names of the cluster follow
 
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -67,12 +70,12 @@ def meta_from(fields: object) -> SnapshotMeta:
             raise ValueError("not the description of a snapshot")
 
 
-def encode_meta(meta: SnapshotMeta, cluster: str = "") -> bytes:
-    """Return what a snapshot stands for, to be kept in its file, with the name of its cluster.
+def encode_meta(meta: SnapshotMeta, names: Names = ()) -> bytes:
+    """Return what a snapshot stands for, to be kept in its file, with the names of its cluster.
 
-    Programs that have version 1 of the state only take no name.
+    Programs that have version 1 of the state only take no names.
     """
-    return _packed([*meta_fields(meta), cluster] if cluster else meta_fields(meta))
+    return _packed([*meta_fields(meta), names] if names else meta_fields(meta))
 
 
 def decode_meta(data: bytes) -> SnapshotMeta:
@@ -86,11 +89,13 @@ def decode_meta(data: bytes) -> SnapshotMeta:
     return meta_from(fields[:_META_FIELDS] if isinstance(fields, list) else fields)
 
 
-def cluster_in(data: bytes) -> str:
-    """Return the cluster that encode_meta was given; the empty string if it was given none."""
-    fields: object = msgpack.unpackb(data)
-    has_name = isinstance(fields, list) and len(fields) > _META_FIELDS
-    return str(fields[_META_FIELDS]) if isinstance(fields, list) and has_name else ""
+def names_in(data: bytes) -> Names:
+    """Return the names that encode_meta was given; none if it was given none."""
+    match msgpack.unpackb(data):
+        case [_, _, _, _, list(names), *_]:
+            return tuple(map(str, names))
+        case _:
+            return ()
 
 
 class EntryEncoder:

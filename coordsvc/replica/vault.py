@@ -9,7 +9,7 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import SnapshotMeta
-from coordsvc.replica.codec import decode_meta, encode_meta
+from coordsvc.replica.codec import Names, decode_meta, encode_meta, names_in
 from coordsvc.replica.effects import ReadSnapshot, StoreChunk
 from coordsvc.state import versions
 from coordsvc.state.machine import StateMachine
@@ -32,15 +32,25 @@ class Vault:
     def __init__(self, store: SnapshotStore, cluster: str = "") -> None:
         self._store = store
         self._cluster = cluster
-        """What backups are told apart by."""
+        self.formerly: Names = ()
+        """What the cluster was called before it was restored: its old clients are its clients."""
+        latest = store.latest()
+        if latest is not None:
+            self._take_names(latest)
         self._receiving: SnapshotReceiver | None = None
         self._sending: dict[NodeId, tuple[SnapshotFile, SnapshotReader]] = {}
         """Kept open, so that a newer snapshot does not take away what a slow peer is being sent."""
 
     def begin(self, meta: SnapshotMeta, *, version: int = versions.NEWEST) -> SnapshotWriter:
         """Start to write this replica's own snapshot, of a state of that version."""
-        cluster = self._cluster if version > versions.OLDEST else ""
-        return self._store.begin(meta.index, meta.term, encode_meta(meta, cluster))
+        has_names = self._cluster and version > versions.OLDEST
+        names = (self._cluster, *self.formerly) if has_names else ()
+        return self._store.begin(meta.index, meta.term, encode_meta(meta, names))
+
+    def _take_names(self, file: SnapshotFile) -> None:
+        names = names_in(file.extra)
+        if names[:1] == (self._cluster,):
+            self.formerly = names[1:]
 
     def latest(self) -> tuple[SnapshotMeta, StateMachine] | None:
         """Return the newest good snapshot, restored; None if there is none."""
@@ -107,6 +117,7 @@ class Vault:
             return None
         self._receiving = None
         file = receiving.commit()
+        self._take_names(file)
         reader = self._store.open_file(file)
         try:
             return StateMachine.restore(reader.chunks())

@@ -14,7 +14,7 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId, Term
 from coordsvc.base.record import record
-from coordsvc.replica.codec import cluster_in, decode_meta
+from coordsvc.replica.codec import decode_meta, names_in
 from coordsvc.state import image
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.os_files import OsFiles
@@ -161,7 +161,7 @@ def contents_of(place: Path) -> Contents:
     if _fingerprint(machine) != written:
         raise CorruptData(f"{place}: the state that is loaded is not the one in the file")
     return Contents(
-        cluster=cluster_in(head.extra),
+        cluster=next(iter(names_in(head.extra)), ""),
         revision=machine.revision,
         term=meta.term,
         written_ms=machine.time_ms,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
 from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
-from coordsvc.replica.codec import cluster_in, decode_meta, encode_hard_state
+from coordsvc.replica.codec import Names, decode_meta, encode_hard_state, names_in
 from coordsvc.replica.restoration import restoration
 from coordsvc.replica.vault import Vault
 from coordsvc.server.inspection import FolderReport
@@ -20,6 +21,9 @@ from coordsvc.storage.snapshot_format import Checker
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
 
+FORMER_NAMES_MAX: Final = 16
+"""Of a cluster: clients from before so many restores have been started anew."""
+
 
 @record
 class Backup:
@@ -27,8 +31,8 @@ class Backup:
 
     meta: SnapshotMeta
     machine: StateMachine
-    cluster: str
-    """Where it was taken; the empty string if it does not say so."""
+    names: Names
+    """Of the cluster where it was taken; none if it does not say so."""
 
 
 @record
@@ -58,12 +62,12 @@ def read_backup(path: Path) -> Backup:
         raise SetupError(f"{path}: cannot be read: {error.strerror or error}") from error
     head = checker.finish()
     try:
-        meta, cluster = decode_meta(head.extra), cluster_in(head.extra)
+        meta, names = decode_meta(head.extra), names_in(head.extra)
     except ValueError as error:
         raise CorruptData(f"{path}: {error}") from error
     if not machine.revision == meta.index == head.index:
         raise CorruptData(f"{path}: says revision {head.index}, holds {machine.revision}")
-    return Backup(meta, machine, cluster)
+    return Backup(meta, machine, names)
 
 
 def restore(
@@ -82,13 +86,14 @@ def restore(
 
     """
     machine, old = backup.machine, backup.meta
+    formerly = [name for name in backup.names if name != cluster][:FORMER_NAMES_MAX]
     written_ms = machine.time_ms
     begun = restoration(machine, old, voters, bump=bump)
     DataFolder.make(
         folder,
         cluster=cluster,
         node=node,
-        fill=lambda empty: _fill(empty, machine, begun.meta, cluster),
+        fill=lambda empty: _fill(empty, machine, begun.meta, (cluster, *formerly)),
     )
     return Restored(
         begun.meta.index, old.index, written_ms, len(machine.tree), begun.sessions_ended
@@ -101,8 +106,7 @@ class Survivor:
 
     meta: SnapshotMeta
     machine: StateMachine
-    cluster: str
-    last_stamp_ms: Millis
+    names: Names
 
 
 def survivor_of(folder: DataFolder, report: FolderReport) -> Survivor:
@@ -117,8 +121,10 @@ def survivor_of(folder: DataFolder, report: FolderReport) -> Survivor:
     """
     good = [each.name for each in report.snapshots if each.damage is None]
     machine = StateMachine()
+    formerly: Names = ()
     if good:
-        machine = read_backup(folder.path / "snapshots" / max(good)).machine
+        newest = read_backup(folder.path / "snapshots" / max(good))
+        machine, formerly = newest.machine, newest.names[1:]
     if machine.revision < report.last_index and machine.revision + 1 not in report.entries:
         raise CorruptData(f"{folder.path}: {'; '.join(report.faults) or 'the log does not join'}")
     for index in range(machine.revision + 1, report.last_index + 1):
@@ -129,7 +135,7 @@ def survivor_of(folder: DataFolder, report: FolderReport) -> Survivor:
             machine.skip(index, entry.stamp_ms)
     term = max(report.last_term, report.hard_state.term)
     meta = SnapshotMeta(machine.revision, term, report.membership, machine.time_ms)
-    return Survivor(meta, machine, folder.identity.cluster, report.last_stamp_ms)
+    return Survivor(meta, machine, (folder.identity.cluster, *formerly))
 
 
 def start_alone(
@@ -141,12 +147,12 @@ def start_alone(
         SetupError: the new cluster has the name of the old one, or there is something at `place`.
 
     """
-    if cluster == survivor.cluster:
+    if cluster == survivor.names[0]:
         raise SetupError(
             f"the new cluster needs another name than {cluster!r}, or nodes of the old one that "
             "come back could join it"
         )
-    backup = Backup(survivor.meta, survivor.machine, survivor.cluster)
+    backup = Backup(survivor.meta, survivor.machine, survivor.names)
     return restore(backup, place, cluster=cluster, node=node, voters=[node], bump=bump)
 
 
@@ -157,8 +163,9 @@ def _chunks(path: Path, checker: Checker) -> Iterator[bytes]:
     checker.finish()
 
 
-def _fill(folder: DataFolder, machine: StateMachine, meta: SnapshotMeta, cluster: str) -> None:
-    vault = Vault(SnapshotStore.open(folder.snapshots), cluster)
+def _fill(folder: DataFolder, machine: StateMachine, meta: SnapshotMeta, names: Names) -> None:
+    vault = Vault(SnapshotStore.open(folder.snapshots), names[0])
+    vault.formerly = names[1:]
     writer = vault.begin(meta, version=machine.version)
     capture = machine.capture()
     while (chunk := capture.next_chunk()) is not None:

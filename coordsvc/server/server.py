@@ -113,6 +113,7 @@ class Server:
             settings.session_timeout_min_ms,
             settings.session_timeout_max_ms,
         )
+        self.hall.formerly = lambda: self.vault.formerly
         self.zookeeper = _zookeeper_hall(settings, self.replica)
         self.clients = ClientPort(
             self.hall, self.zookeeper, self.driver, settings.connections_per_host_max

@@ -17,6 +17,7 @@ from coordsvc.base.values import Value
 from coordsvc.protocols.native.events import EventEncoder
 from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
 from coordsvc.protocols.native.reads import (
+    Arrive,
     Attach,
     BadReadError,
     Read,
@@ -25,7 +26,7 @@ from coordsvc.protocols.native.reads import (
     read_request,
     weight_of,
 )
-from coordsvc.replica.codec import command_prefix
+from coordsvc.replica.codec import Names, command_prefix
 from coordsvc.replica.health import DIFFERS, grows
 from coordsvc.replica.replica import Replica
 from coordsvc.state.acl import READ, who_at
@@ -64,6 +65,8 @@ class Hall:
     cluster: str
     session_timeout_ms_min: Millis
     session_timeout_ms_max: Millis
+    formerly: Callable[[], Names] = lambda: ()
+    """What the cluster was called before it was restored."""
     status: Callable[[], Value] = lambda: None
     """What STATUS answers."""
     told: deque[NativeConversation] = field(default_factory=deque)
@@ -178,9 +181,7 @@ class NativeConversation:
             self.rejected(codes.STOPPING, "this server is stopping")
         elif self._replica.health.differs:
             self.rejected(codes.BEHIND, DIFFERS)
-        elif hello.session == ops.NO_SESSION:
-            self.welcomed(0, b"", 0)
-        elif hello.session:
+        elif hello.session > 0:
             self._replica.read(
                 self,
                 0,
@@ -189,13 +190,32 @@ class NativeConversation:
                 min_revision=hello.last_revision,
                 now=now,
             )
+        elif hello.last_revision > self._replica.applied:
+            # Here it would see time run backwards. If this is a member that lags it catches up;
+            # if the whole cluster was set back (restored too low), nobody takes this client in.
+            self._replica.read(
+                self,
+                0,
+                Arrive(hello),
+                consistency=ops.SEQUENTIAL,
+                min_revision=hello.last_revision,
+                now=now,
+            )
         else:
-            timeout_ms = min(
-                max(hello.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
-            )
-            self._replica.open_session(
-                self, hello.password, timeout_ms, hello.client_name, self._address
-            )
+            self._take_in(hello)
+
+    def _take_in(self, hello: Hello) -> None:
+        """Open a session for a client that has none, or take it in without one."""
+        hall = self._hall
+        if hello.session == ops.NO_SESSION:
+            self.welcomed(0, b"", 0)
+            return
+        timeout_ms = min(
+            max(hello.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
+        )
+        self._replica.open_session(
+            self, hello.password, timeout_ms, hello.client_name, self._address
+        )
 
     def _request(self, body: bytes, now: Millis) -> None:
         if self._stage == _CLOSED:
@@ -279,6 +299,7 @@ class NativeConversation:
                 leader,
                 hall.address_of(leader) if leader else "",
                 hall.cluster,
+                *([list(hall.formerly())] if hall.formerly() else []),
             ]
         )
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -321,6 +342,9 @@ class NativeConversation:
             return
         if isinstance(read, Attach):
             self._replica.attach(self, read.session, read.password)
+            return
+        if isinstance(read, Arrive):
+            self._take_in(read.hello)
             return
         self._reading -= 1
         if isinstance(read, Watch):

@@ -7,6 +7,7 @@ from typing import Final
 from coordsvc.base.ids import Index, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.values import Value
+from coordsvc.protocols.native.greeting import Hello
 from coordsvc.state import queries
 from coordsvc.state.acl import Who
 from coordsvc.state.machine import StateMachine
@@ -38,6 +39,13 @@ class Watch:
     mode: int
     since: Index
     with_data: bool
+
+
+@record
+class Arrive:
+    """The greeting of a client that must not be taken in before this replica has caught up."""
+
+    hello: Hello
 
 
 @record

@@ -18,7 +18,7 @@ def data():
     machine.skip(7, 1_700_000_000_123)
     meta = SnapshotMeta(7, 2, Membership(("n1",)), 1_700_000_000_123)
     encoder, capture = Encoder(), machine.capture()
-    parts = [encoder.header(SnapshotHead(7, 2, encode_meta(meta, "home")))]
+    parts = [encoder.header(SnapshotHead(7, 2, encode_meta(meta, ("home",))))]
     while (chunk := capture.next_chunk()) is not None:
         parts.append(encoder.chunk(chunk))
     return b"".join([*parts, encoder.trailer()])

@@ -29,9 +29,10 @@ class Talk:
     def say(self, *messages, now=0):
         self.conversation.receive_data(encode_frame(list(messages)), now)
 
-    def welcome(self, session=77, now=0, cluster="c", leader="n1"):
+    def welcome(self, session=77, now=0, cluster="c", leader="n1", more=()):
         self.say(
-            [ops.WELCOME, session, b"given", 10_000, 50, "n1", leader, "n1:1", cluster], now=now
+            [ops.WELCOME, session, b"given", 10_000, 50, "n1", leader, "n1:1", cluster, *more],
+            now=now,
         )
 
     def done(self, code, revision, value):
@@ -255,6 +256,19 @@ def test_a_server_of_another_cluster_is_left(open_talk):
     open_talk.conversation.begin(0)
     open_talk.welcome(cluster="other")
     assert "other" in open_talk.conversation.farewell.text
+    assert not open_talk.conversation.welcomed
+
+
+def test_a_cluster_restored_from_the_one_it_knew_is_taken(open_talk):
+    for name, more in (("new", [["c"]]), ("newer", [["new", "c"], "and later fields"])):
+        open_talk.conversation.end(0)
+        open_talk.conversation.begin(0)
+        open_talk.welcome(cluster=name, more=more)
+        assert open_talk.conversation.welcomed
+        assert open_talk.conversation.cluster == name
+    open_talk.conversation.end(0)
+    open_talk.conversation.begin(0)
+    open_talk.welcome(cluster="other", more=[["x"]])
     assert not open_talk.conversation.welcomed
 
 

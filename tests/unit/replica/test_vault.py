@@ -8,7 +8,7 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import Membership, SnapshotMeta
-from coordsvc.replica.codec import internal_command
+from coordsvc.replica.codec import internal_command, names_in
 from coordsvc.replica.effects import ReadSnapshot, StoreChunk
 from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.state.machine import StateMachine
@@ -26,8 +26,8 @@ def files():
     return SimFiles(random.Random(1))
 
 
-def vault_on(files):
-    return Vault(SnapshotStore.open(files))
+def vault_on(files, cluster=""):
+    return Vault(SnapshotStore.open(files), cluster)
 
 
 def state(revision):
@@ -150,3 +150,24 @@ def test_newer_snapshots_do_not_take_away_what_a_slow_peer_is_being_sent(files):
     with pytest.raises(SnapshotGoneError):
         vault.read(ReadSnapshot("b", meta.index, 0))
     assert vault.read(ReadSnapshot("b", 0, 0))[0].index == 6
+
+
+def test_the_names_of_the_cluster_go_with_its_snapshots(files):
+    vault = vault_on(files, "now")
+    vault.formerly = ("before",)
+    take(vault, state(3))
+    again = vault_on(files, "now")
+    assert again.formerly == ("before",), "also after a restart"
+    joining = vault_on(SimFiles(random.Random(2)), "now")
+    send(again, joining)
+    assert joining.formerly == ("before",), "a member that joins learns of them"
+    assert vault_on(files, "another").formerly == (), "they are no other cluster's"
+
+
+def test_a_snapshot_of_the_first_version_has_no_names(files):
+    vault = vault_on(files, "now")
+    machine = state(1)
+    vault.begin(meta_of(machine), version=1).commit()
+    assert names_in(SnapshotStore.open(files).latest().extra) == ()
+    vault.begin(meta_of(state(2)), version=2).commit()
+    assert names_in(SnapshotStore.open(files).latest().extra) == ("now",)

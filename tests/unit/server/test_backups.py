@@ -27,7 +27,11 @@ def filled(names="abc"):
 def backup_of(machine, *, said=None, cluster="home"):
     meta = SnapshotMeta(said or machine.revision, 2, Membership(("n1", "n2"), (), ("n3",)), 1_003)
     encoder, capture = Encoder(), machine.capture()
-    parts = [encoder.header(SnapshotHead(meta.index, 2, encode_meta(meta, cluster)))]
+    parts = [
+        encoder.header(
+            SnapshotHead(meta.index, 2, encode_meta(meta, (cluster,) if cluster else ()))
+        )
+    ]
     while (chunk := capture.next_chunk()) is not None:
         parts.append(encoder.chunk(chunk))
     return b"".join([*parts, encoder.trailer()])

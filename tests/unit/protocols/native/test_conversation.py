@@ -81,8 +81,8 @@ class Guest:
             data = data[4 + size :]
         return messages
 
-    def hello(self, session=0, password=b"password", timeout_ms=10_000, behind=()):
-        greeting = [ops.HELLO, ops.MAGIC, [1], session, password, timeout_ms, 0, "me"]
+    def hello(self, session=0, password=b"password", timeout_ms=10_000, behind=(), seen=0):
+        greeting = [ops.HELLO, ops.MAGIC, [1], session, password, timeout_ms, seen, "me"]
         self.send(greeting, *behind)
         return self.hear()
 
@@ -375,6 +375,36 @@ def test_a_client_that_is_gone_is_forgotten(house, guest):
     assert len(house.replica.watches) == 0
     assert "/a" in house.replica.machine.tree.nodes, "what it sent takes effect"
     assert house.replica.desk.attached == {}
+
+
+@pytest.mark.parametrize("session", [0, ops.NO_SESSION])
+def test_who_has_seen_more_is_taken_in_when_the_server_has_caught_up(house, session):
+    guest, seen = house.guest(), house.replica.applied + 2
+    assert guest.hello(session, seen=seen) == []
+    for name in "ab":
+        other = house.guest()
+        other.hello()
+        other.put(f"/{name}")
+        other.hear()
+    (welcome,) = [message for message in guest.hear() if message[0] == ops.WELCOME]
+    assert welcome[4] >= seen
+
+
+@pytest.mark.parametrize("session", [0, ops.NO_SESSION])
+def test_a_server_that_was_set_back_takes_nobody_in_who_has_seen_more(house, session):
+    guest = house.guest()
+    sessions = len(house.replica.machine.sessions.by_id)
+    assert guest.hello(session, seen=10**9) == []
+    house.now += 6_000
+    house.replica.wake(house.now)
+    assert [message[:2] for message in guest.hear()] == [[ops.GOODBYE, codes.BEHIND]]
+    assert len(house.replica.machine.sessions.by_id) == sessions, "no session was opened"
+
+
+def test_a_welcome_names_what_the_cluster_was_called_before(house):
+    assert len(house.guest().hello()[0]) == 9
+    house.hall.formerly = lambda: ("old", "older")
+    assert house.guest().hello()[0][8:] == ["one", ["old", "older"]]
 
 
 def test_a_stopping_server_takes_nobody_in(house):
