@@ -173,7 +173,6 @@ class NativeConversation:
             self.rejected(codes.OVERLOADED, "too much was sent before the session stood")
 
     def _greet(self, hello: Hello, now: Millis) -> None:
-        hall = self._hall
         self._hello = hello
         self._stage = _ATTACHING
         self._replica.connect(self)
