@@ -42,6 +42,7 @@ class House:
         self.hall.status = lambda: [["node", "a"]]
         self.replica.wake(self.now)
         self.turn()
+        self.turn()  # what a leader of a new cluster does first
 
     def turn(self):
         """Carry everything out until nothing is left to do."""

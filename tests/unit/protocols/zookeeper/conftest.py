@@ -40,8 +40,10 @@ class House:
             self.replica, [], lambda: next(passwords).to_bytes(16, "big"), 4_000, 40_000
         )
         self.replica.wake(self.now)
-        while self.machine.version < versions.NEWEST:  # the last thing that a start does
-            self.turn()
+        self.turn()
+        if self.replica.leading:
+            self.turn()  # what a leader of a new cluster does first
+            assert self.machine.version == versions.NEWEST
 
     def turn(self):
         """Carry everything out until nothing is left to do."""
