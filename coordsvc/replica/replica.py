@@ -451,6 +451,7 @@ class Replica:
             self._leader_known_at = now
         if leader == self.node:
             self._due.lead(self.machine, now)
+            self.health.upgrade.lead()
             self._housekeeping_at = now
         else:
             self.liveness.follow()

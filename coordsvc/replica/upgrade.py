@@ -30,6 +30,10 @@ class Upgrade:
         self._asked: Index = 0
         """Where the last raise that was proposed is in the log, or before."""
 
+    def lead(self) -> None:
+        """Begin as the new leader: what was proposed before may have come to nothing."""
+        self._asked = 0
+
     def told(self, peer: NodeId, versions: Versions) -> None:
         """A member has told what it has."""
         self._told[peer] = versions

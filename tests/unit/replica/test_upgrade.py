@@ -76,6 +76,13 @@ def test_it_is_proposed_once_and_again_only_if_it_came_to_nothing():
     assert upgrade.due(Machine(12, 2)) == []
 
 
+def test_a_new_leader_does_not_wait_for_what_was_lost():
+    upgrade = upgrade_of(Raft("a"))
+    assert raised(upgrade.due(Machine())) == [2]
+    upgrade.lead()
+    assert raised(upgrade.due(Machine())) == [2]
+
+
 # In a cluster.
 
 
