@@ -146,6 +146,9 @@ def test_a_broken_frame_ends_its_connection_with_a_reason_and_nothing_else(leade
             raw.hello()
         raw.socket.sendall(broken)
         words = raw.last_words()
+        if not greeted and broken == bytes(4):
+            assert words == [], "that is ZooKeeper's language, which has no word for it"
+            return
         assert words[-1][0] == ops.GOODBYE
         assert words[-1][1] in (codes.BAD_FRAME, codes.UNSUPPORTED)
         assert words[-1][2]
