@@ -65,11 +65,23 @@ async def test_a_snapshot_that_takes_for_ever_is_given_up(node, monkeypatch):
 
 async def test_a_client_that_takes_nothing_is_given_up(node, monkeypatch):
     monkeypatch.setattr(module, "STALL_S", 0.1)
+    send, given_up = module._send, asyncio.Event()
+
+    async def watched(*arguments):
+        try:
+            return await send(*arguments)
+        finally:
+            given_up.set()
+
+    monkeypatch.setattr(module, "_send", watched)
     for number in range(20):
         await node.create(f"/big/{number}", bytes(1_000_000))
     reader, writer = await asyncio.open_connection("127.0.0.1", node.http.port, limit=1024)
     writer.write(b"GET /v1/snapshot HTTP/1.1\r\nHost: n1\r\n\r\n")
-    await asyncio.sleep(1)  # what is not read fills the buffers of the kernel, and then it stalls
+    async with asyncio.timeout(30):
+        await (
+            given_up.wait()
+        )  # what is not read fills the buffers of the kernel, and then it stalls
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await reader.readexactly(20_000_000)
     writer.close()
