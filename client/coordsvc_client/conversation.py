@@ -201,11 +201,11 @@ class Conversation:
         if len(message) == 4:  # a reply, nearly always: the match below would double its cost
             serial, code, revision, value = message
             if type(serial) is type(code) is type(revision) is int and serial > 0:
-                self._receive_reply(serial, (code, revision, value), now)
+                self._receive_reply(serial, code, revision, value, now)
                 return
         match message:
             case [int(serial), int(code), int(revision), value, *_] if serial > 0:
-                self._receive_reply(serial, (code, revision, value), now)
+                self._receive_reply(serial, code, revision, value, now)
             case [ops.EVENT, int(watch_id), int(kind), str(path), int(revision), stat, data, *_]:
                 self.watches.receive_event(watch_id, (kind, path, revision), stat, data)
             case [ops.WATCH_LOST, int(watch_id), int(code), int(), *_]:
@@ -224,13 +224,14 @@ class Conversation:
             case _:
                 raise FrameError("a message of no known shape")
 
-    def _receive_reply(self, serial: int, answer: tuple[int, int, object], now: int) -> None:
+    def _receive_reply(
+        self, serial: int, code: int, revision: int, value: object, now: int
+    ) -> None:
         request = self.requests.in_flight_with(serial)
         if request is None:
             return  # given up meanwhile
-        code, revision, value = answer
-        if request.op != ops.WATCH:
-            self.watches.shown = max(self.watches.shown, revision)
+        if revision > self.watches.shown and request.op != ops.WATCH:
+            self.watches.shown = revision
         self.revision = max(self.revision, revision)
         if code in PROVING_CODES:
             if request.consistency <= ops.LINEARIZABLE:

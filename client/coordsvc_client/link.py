@@ -29,6 +29,8 @@ SHUN_MS: Final = 5_000
 DRAIN_S: Final = 1.0
 """How long answers are awaited before a move; what is still open then is sent again."""
 
+_BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)  # not on every system
+
 Dial: TypeAlias = Callable[
     [Callable[[], asyncio.Protocol], str, int], Awaitable[asyncio.BaseTransport]
 ]
@@ -38,8 +40,8 @@ log: logging.Logger = logging.getLogger("coordsvc_client")
 
 def suspend_aware_ms() -> int:
     """Return milliseconds of a clock that runs on while the machine sleeps, where there is one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+    if _BOOT_CLOCK is not None:
+        return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
     return time.monotonic_ns() // 1_000_000
 
 

@@ -155,6 +155,7 @@ class RequestQueue:
         """
         unsent = self._unsent
         room = WINDOW - self.in_flight
+        floor = 0  # the same for all that leave together
         # A ping may exceed the window: it finds out why that does not move.
         while unsent and (room > 0 or unsent[0].op == ops.PING):
             request = unsent.popleft()
@@ -168,13 +169,15 @@ class RequestQueue:
             request.sends += 1
             self.in_flight += 1
             room -= 1
-            body: bytes = pack(self._head(request, revision) + request.args)
+            if request.consistency == MUTATION:
+                floor = floor or self._floor()
+                body: bytes = pack((request.op, request.serial, floor, *request.args))
+            else:
+                body = pack(self._head(request, revision) + request.args)
             out.append(len(body).to_bytes(4, "big"))
             out.append(body)
 
     def _head(self, request: Request, revision: int) -> tuple[int, ...]:
-        if request.consistency == MUTATION:
-            return (request.op, request.serial, self._floor())
         if request.consistency == ops.STALE:
             return (request.op, request.serial, ops.STALE, 0)
         return (request.op, request.serial, request.consistency, revision)

@@ -42,7 +42,7 @@ from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
 from coordsvc.watch.paths import Watches
 
-APPLIED_PER_TURN_MAX: Final = 4_096  # so that a long catch-up never holds the loop for long
+APPLIED_PER_TURN_MAX: Final = 128  # answers go out and requests come in between
 HOUSEKEEPING_MS: Final = 50
 
 

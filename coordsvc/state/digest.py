@@ -84,10 +84,10 @@ class Digest:
             self._fold()
 
     def _take_the_rest(self, applied: Applied) -> None:
-        changes = [
-            (change.session, change.path, change.request, change.state, change.token)
-            for change in applied.lock_changes
-        ]
+        changes: list[Value] = []
+        for change in applied.lock_changes:
+            numbers = (change.request, change.state, change.token)
+            changes.append((change.session, change.path, *numbers))
         self._gathered.append(
             (applied.session, applied.value, changes, applied.ended, applied.opened)
         )

@@ -65,6 +65,12 @@ class Lock:
             return True
         return claim.shared and next(iter(self.holders.values())).shared
 
+    def grant(self, claim: Claim, turn: Turn) -> None:
+        """Let `claim`, which is admitted, hold the lock; its token is the revision."""
+        claim.token = turn.revision
+        claim.since_ms = turn.time_ms
+        self.holders[claim.request] = claim
+
 
 class LockTable:
     """All live locks by path."""
@@ -91,8 +97,11 @@ class LockTable:
             turn.time_ms,
             shared=command.shared,
         )
-        lock.queue[claim.request] = claim
-        self._grant(turn, path, lock, claim)
+        if lock.queue or lock.free_at_ms or not lock.admits(claim):
+            lock.queue[claim.request] = claim
+            self._grant(turn, path, lock, claim)
+        else:
+            lock.grant(claim, turn)
         if claim.token == 0 and not command.wait:
             del lock.queue[claim.request]
             return codes.LOCKED, None
@@ -197,9 +206,7 @@ class LockTable:
             if not lock.admits(claim):
                 return
             lock.queue.popitem(last=False)
-            claim.token = turn.revision
-            claim.since_ms = turn.time_ms
-            lock.holders[claim.request] = claim
+            lock.grant(claim, turn)
             if claim is not own:
                 turn.lock_changes.append(
                     LockChange(claim.session, path, claim.request, ops.HELD, claim.token)

@@ -102,8 +102,7 @@ class StateMachine:
         self.time_ms = max(self.time_ms, stamp_ms)
         try:
             session_id, request = decode_entry(data)
-            plain = plain_set(request)
-            if plain is not None:
+            if request[0] == ops.SET and (plain := plain_set(request)) is not None:
                 applied = self._plain_sets.apply(session_id, plain, index, self.time_ms)
                 if applied is not None:
                     return applied
@@ -120,7 +119,8 @@ class StateMachine:
         replies = session.replies
         if serial <= replies.last_serial:
             return self._finish(self._answer_again(session, serial))
-        self.sessions.before_change(session_id)
+        if self.sessions.sweep is not None:
+            self.sessions.before_change(session_id)
         if not replies.make_room(floor):
             text = f"{limits.REPLIES_PER_SESSION_MAX} answers are remembered already"
             return self._finish(Applied(session_id, serial, codes.TOO_MANY, index, text))
@@ -206,23 +206,20 @@ class StateMachine:
                     self.sessions.follow(event)
                 if event.kind != ops.CHANGED or stat[STAT_KIND] == ops.TTL:
                     self.expiry.follow(event, self.tree, self.locks.by_path, turn.time_ms)
-        if turn.locks_touched:
-            self._follow_locks(turn)
-        if turn.lock_changes:
-            applied.lock_changes = turn.lock_changes
-        applied.ended = turn.ended
-        applied.opened = turn.opened
-        return self._finish(applied)
-
-    def _finish(self, applied: Applied) -> Applied:
-        self._digest.take(self.revision, self.time_ms, applied)
-        return applied
-
-    def _follow_locks(self, turn: Turn) -> None:
         for path in turn.locks_touched:
             self.expiry.reconsider(
                 path, self.tree, self.locks.by_path, turn.time_ms, lock_used=True
             )
+        if turn.lock_changes:
+            applied.lock_changes = turn.lock_changes
+        applied.ended = turn.ended
+        applied.opened = turn.opened
+        self._digest.take(turn.revision, turn.time_ms, applied)
+        return applied
+
+    def _finish(self, applied: Applied) -> Applied:
+        self._digest.take(self.revision, self.time_ms, applied)
+        return applied
 
     # Commands. The dict of handlers pairs each with its type.
 

@@ -43,7 +43,7 @@ class PlainSets:
         """Set the data of a node that nobody else has an eye on; None if it takes the general way.
 
         That is so when there is no such session or node, when the command is a copy, when a
-        snapshot or a transaction must see first what changes, when the node has an ACL or is of a
+        snapshot must see first what changes, when the node has an ACL or is of a
         kind that follows from being set, or when there are quotas. Then nothing has changed.
         """
         serial, floor, path, data = plain
@@ -56,7 +56,7 @@ class PlainSets:
             or node is None
             or node.acl is not None
             or node.kind == ops.TTL
-            or self._tree.is_observed
+            or self._tree.sweep is not None
             or self._sessions.sweep is not None
             or (quotas is not None and quotas.children)
         ):
