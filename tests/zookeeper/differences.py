@@ -37,6 +37,16 @@ NO_BODY = "a reply with an error has no body"
 CHALLENGE = "data 'realm=\"zk-sasl-md5\",nonce=...,charset=utf-8,algorithm=md5-sess'"
 ONLY_OWN = "only the caller's own watches count"
 
+CONFIG_TIME = "/zookeeper/config tells the revision of the last change of members, not its time"
+MEMBERS = (
+    "data '"
+    + "".join(f"server.{n}=127.0.0.1:PORT:PORT:participant;127.0.0.1:PORT\\n" for n in (1, 2, 3))
+    + "version=HEX'"
+)
+CONFIG_STAT = (
+    "stat czxid=0 mzxid=old ctime=0 mtime=0 version=-1 cversion=* aversion=-1 owner=0 length=*"
+    " children=0 pzxid=0"
+)
 CREATED_HERE = (
     "stat czxid=z2 mzxid=z2 ctime=of(z2) mtime=of(z2) version={} cversion=0 aversion=0 owner=0"
     " length=1 children=0 pzxid=z2"
@@ -48,7 +58,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "A check by itself",
         "b: silent",
         ("ok",),
-        "by itself it is answered; ZooKeeper writes it to its log and cannot start again",
+        "by itself it is answered (ZooKeeper writes it to its log and cannot start again)",
         operation="check",
     ),
     Difference(
@@ -94,7 +104,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Reads do not judge a path",
         'a: exists ""',
         ("error NoNode",),
-        "an empty path names no node; in ZooKeeper it names the root",
+        "an empty path names no node (in ZooKeeper the root)",
     ),
     Difference(
         "multi",
@@ -132,6 +142,52 @@ DIFFERENCES: tuple[Difference, ...] = (
         operation="sasl",
     ),
     Difference("sasl", "A token that is none", "a: sasl nonsense", ("error AuthFailed",), NO_BODY),
+    *(
+        Difference(
+            "config",
+            "The node is there, for everybody to read",
+            step,
+            ours,
+            CONFIG_TIME,
+            operation="get",
+        )
+        for step, ours in (
+            (
+                "a: getacl /zookeeper/config",
+                ("acl world|anyone|r", CONFIG_STAT),
+            ),
+            ("a: get /zookeeper/config", (MEMBERS, CONFIG_STAT)),
+            ("a: exists /zookeeper/config", (CONFIG_STAT,)),
+        )
+    ),
+    Difference(
+        "config",
+        "A change of members needs the right",
+        "a: reconfig joining=nonsense",
+        ("error NoAuth",),
+        "the right is asked for before the wish is read",
+    ),
+    Difference(
+        "config",
+        "A change that cannot be",
+        "a: reconfig leaving=nonsense",
+        ("error BadArguments",),
+        "a number that is none is BadArguments, like any other malformed wish",
+    ),
+    Difference(
+        "config",
+        "A change that cannot be",
+        "a: reconfig",
+        ("error BadArguments",),
+        "a wish for nothing is BadArguments (ZooKeeper writes the same members again)",
+    ),
+    Difference(
+        "config",
+        "A change that cannot be",
+        "a: get /zookeeper/config",
+        (MEMBERS, CONFIG_STAT),
+        CONFIG_TIME,
+    ),
     Difference(
         "watches",
         "One-shot and persistent watches on one path",

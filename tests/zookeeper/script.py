@@ -70,6 +70,8 @@ class Case:
             used.add(name)
             if name in ("multi", "multiread"):
                 used |= {part.split()[0] for part in rest.split(";") if part.strip()}
+        if "login" in used:
+            used.add("sasl")
         return used & (operations.OPERATIONS.keys() | {"connect"})
 
 

@@ -10,9 +10,6 @@ from tests.zookeeper.script import Case, Script, Stage, mismatches, scripts
 
 pytestmark = pytest.mark.integration
 
-AWAITED = {"config"}
-"""Scripts of what we do not speak yet."""
-
 
 def marks(case: Case):
     """A case that pauses is slow."""
@@ -24,7 +21,6 @@ every_case = pytest.mark.parametrize(
     [
         pytest.param(each, case, id=f"{each.name}: {case.title}", marks=marks(case))
         for each in scripts()
-        if each.name not in AWAITED
         for case in each.cases
     ],
 )

@@ -22,7 +22,7 @@ from coordsvc.protocols.zookeeper.reads import (
     data_of,
     node_at,
     path_and_watch,
-    stat_of,
+    stat_at,
 )
 from coordsvc.protocols.zookeeper.records import read_set_watches
 from coordsvc.protocols.zookeeper.watching import OwnWatches
@@ -98,7 +98,7 @@ class Answers:
             node = node_at(machine, path, who)
             if watch:
                 self._watches.set(path, CHILD)
-            stat = stat_of(node) if op == numbers.GET_CHILDREN2 else b""
+            stat = stat_at(self._hall, path, node) if op == numbers.GET_CHILDREN2 else b""
             return reply(xid, machine.revision, children_of(path, node) + stat)
         if op in _SET_WATCHES:
             watches = read_set_watches(Reader(frame, 8), op)
@@ -119,4 +119,4 @@ class Answers:
             raise
         if watch:
             self._watches.set(path, DATA)
-        return stat_of(node)
+        return stat_at(self._hall, path, node)

@@ -68,7 +68,7 @@ class ZooKeeperConversation:
 
     __slots__ = (
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
-        "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_later", "_line",
+        "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_laters", "_line",
         "_outbox", "_prefix", "_replica", "_serial", "_splitter", "_stage", "_timeout_ms",
         "_unsent_bytes", "pending", "session", "tally", "who",
     )  # fmt: skip
@@ -90,7 +90,8 @@ class ZooKeeperConversation:
         self._line: deque[Write | Later | bytes | tuple[int, int]] = deque()
         """Writes and syncs under way, and behind them frames to answer and failures to tell."""
         self._ahead_bytes = 0
-        self._later: Later | None = None
+        self._laters = 0
+        """How many answers in line are decided elsewhere; writes are not begun behind them."""
         self._held: deque[bytes] = deque()  # frames that nobody has looked at yet
         self._held_bytes = 0
         self._outbox: list[bytes] = []
@@ -242,16 +243,13 @@ class ZooKeeperConversation:
     def _is_full(self) -> bool:
         """Whether no more can be taken into line."""
         return (
-            self._later is not None
-            or self._ahead_bytes > _AHEAD_BYTES_MAX
-            or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
+            self._ahead_bytes > _AHEAD_BYTES_MAX or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
         )
 
     def _take(self, frame: bytes) -> None:
         """Look at a frame, or leave it until what is in line has been answered."""
         if self._stage == _OPEN and (
             self._held
-            or self._later is not None
             or self._ahead_bytes > _AHEAD_BYTES_MAX
             or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
             or not self._look_at(frame)
@@ -279,6 +277,8 @@ class ZooKeeperConversation:
         tally.last_op, tally.last_xid = op, xid
         line = self._line
         if op in WRITES:
+            if self._laters:
+                return False
             self._write(xid, op, frame)
         elif op in ANSWERED:
             if line:
@@ -287,7 +287,7 @@ class ZooKeeperConversation:
                 self._send(self._answers.answer(xid, op, frame, self.who, self.session))
         elif op == numbers.SYNC:
             self._begin_sync(xid, frame)
-        elif op == numbers.RECONFIG:
+        elif op == numbers.RECONFIG and not self._laters:
             self._wait_for(begin(self._hall, xid, Reader(frame, 8), self.who, self._settle))
         elif line:
             return False
@@ -367,7 +367,7 @@ class ZooKeeperConversation:
                 self._fail(*head)
             else:
                 assert type(head) is Later
-                self._later = None
+                self._laters -= 1
                 self._send(head.frame(self._replica.machine.revision))
         if self._held:
             self._take_held()
@@ -376,7 +376,7 @@ class ZooKeeperConversation:
         self._send(failure(xid, self._replica.machine.revision, error))
 
     def _begin_sync(self, xid: int, frame: bytes) -> None:
-        """Have the replica confirm that it is up to date. What comes behind is held until then."""
+        """Have the replica confirm that it is up to date; reads behind it wait in line."""
         try:
             path = Reader(frame, 8).read_string()
         except JuteError:
@@ -392,7 +392,7 @@ class ZooKeeperConversation:
         if later.decided and not self._line:
             self._send(later.frame(self._replica.machine.revision))
         else:
-            self._later = later
+            self._laters += 1
             self._line.append(later)
 
     def _settle(self, later: Later) -> None:

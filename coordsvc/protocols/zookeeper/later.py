@@ -8,7 +8,7 @@ from coordsvc.protocols.zookeeper.answers import failure, reply
 
 
 class Later:
-    """One answer to come. What is asked behind it waits."""
+    """One answer to come. What is asked behind it is answered after it."""
 
     __slots__ = ("_body", "_error", "decided", "xid")
 

@@ -85,11 +85,19 @@ def node_at(machine: StateMachine, path: str, who: Who, wanted: int = acl.READ) 
 def data_of(hall: ZooKeeperHall, path: str, node: Znode) -> bytes:
     """Return the data and the stat of a node."""
     if path == special.CONFIG:
-        text = hall.config()
-        fields = list(STAT.unpack(stat_of(node)))
-        fields[1], fields[4], fields[8] = hall.replica.raft.membership_index, -1, len(text)
-        return pack_buffer(text) + STAT.pack(*fields)
+        return pack_buffer(hall.config()) + stat_at(hall, path, node)
     return pack_buffer(node.data) + stat_of(node)
+
+
+def stat_at(hall: ZooKeeperHall, path: str, node: Znode) -> bytes:
+    """Return the stat of the node at `path`; the members' tells of their last change."""
+    found = stat_of(node)
+    if path != special.CONFIG:
+        return found
+    fields = list(STAT.unpack(found))
+    fields[1], fields[8] = hall.replica.raft.membership_index, len(hall.config())
+    fields[4] = fields[6] = -1
+    return STAT.pack(*fields)
 
 
 def children_of(path: str, node: Znode) -> bytes:
@@ -136,7 +144,7 @@ class Reads:
                 node = node_at(machine, path, who, acl.READ | acl.ADMIN)
                 admin = node.acl is None or node.acl.allows(who, acl.ADMIN)
                 shown = shown_to(acl.entries_of(node.acl), admin=admin)
-                return pack_acl(shown) + stat_of(node)
+                return pack_acl(shown) + stat_at(self._hall, path, node)
             case numbers.GET_EPHEMERALS:
                 return self._ephemerals(session, path)
             case _:

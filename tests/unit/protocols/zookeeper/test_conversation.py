@@ -160,6 +160,24 @@ CREATE_A = records.pack_create(
 )
 
 
+def test_syncs_go_on_at_once_and_writes_wait_for_them(guest):
+    guest.create("/a", b"1")
+    path, read = b"\0\0\0\2/a", records.pack_path_watch("/a", False)
+    xids = [
+        guest.send(op, body)
+        for op, body in (
+            *2 * ((numbers.SYNC, path), (numbers.GET_DATA, read)),
+            (numbers.SET_DATA, records.pack_set_data("/a", b"2", 0)),
+            *2 * ((numbers.SYNC, path), (numbers.GET_DATA, read)),
+        )
+    ]
+    assert [len(guest.talk._line), len(guest.talk._held)] == [4, 5]
+    answers = guest.hear()
+    assert [answer.xid for answer in answers] == xids
+    assert [answer.error for answer in answers] == [0] * len(xids)
+    assert [answers[at].reader.read_buffer() for at in (1, 3, 6, 8)] == [b"1", b"1", b"2", b"2"]
+
+
 def test_a_ping_takes_its_place_and_has_its_own_xid(guest):
     guest.send(numbers.CREATE, CREATE_A)
     guest.send(numbers.PING, xid=77)
