@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from coordsvc.protocols.zookeeper import numbers
@@ -53,8 +54,9 @@ def failure(xid: int, zxid: int, error: int) -> bytes:
     return REPLY.pack(REPLY_HEADER_BYTES, xid, zxid, error)
 
 
+@lru_cache(16)
 def event_frame(kind: int, path: str) -> bytes:
-    """Return the frame that tells of an event."""
+    """Return the frame that tells of an event: the same one for all who hear of it."""
     body = HEADER.pack(kind, numbers.SYNC_CONNECTED) + pack_string(path)
     return REPLY.pack(REPLY_HEADER_BYTES + len(body), numbers.XID_EVENT, -1, 0) + body
 

@@ -60,7 +60,7 @@ _CLOSED: Final = 3
 _FREQUENT: Final = frozenset({numbers.SET_DATA, numbers.CREATE})
 _IDENTIFYING: Final = frozenset({numbers.AUTH, numbers.SASL})
 _AHEAD_BYTES_MAX: Final = 8 * limits.MIB
-"""Of writes in line of one connection; what comes behind is not looked at before."""
+"""Of requests in line of one connection; what comes behind is not looked at before."""
 
 
 class ZooKeeperConversation:
@@ -283,6 +283,7 @@ class ZooKeeperConversation:
         elif op in ANSWERED:
             if line:
                 line.append(frame)
+                self._ahead_bytes += len(frame)
             else:
                 self._send(self._answers.answer(xid, op, frame, self.who, self.session))
         elif op == numbers.SYNC:
@@ -296,6 +297,7 @@ class ZooKeeperConversation:
         else:
             self._fail(xid, numbers.UNIMPLEMENTED)
             self._close()
+            return True
         self._hall.count(op)
         return True
 
@@ -361,6 +363,7 @@ class ZooKeeperConversation:
                 return
             line.popleft()
             if type(head) is bytes:
+                self._ahead_bytes -= len(head)
                 xid, op = HEADER.unpack_from(head)
                 self._send(self._answers.answer(xid, op, head, self.who, self.session))
             elif type(head) is tuple:

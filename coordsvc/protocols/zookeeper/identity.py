@@ -37,7 +37,11 @@ def authenticate(
     added: list[Identity] = [("digest", name)]
     if super_digest and name == super_digest:
         added.append(acl.SUPER)
-    return tuple(dict.fromkeys((*who, *added)))[: acl.IDENTITIES_MAX]
+    found = tuple(dict.fromkeys((*who, *added)))
+    # They go along with every write of this client: nobody needs more, or longer ones.
+    if len(found) > acl.IDENTITIES_MAX or len(name.encode()) > acl.WORD_BYTES_MAX:
+        return None
+    return found
 
 
 def with_super(who: Who, super_users: frozenset[str]) -> Who:

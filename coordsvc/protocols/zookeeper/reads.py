@@ -105,7 +105,9 @@ def children_of(path: str, node: Znode) -> bytes:
     if not node.children:
         return pack_vector([])
     start = 1 if path == ROOT else len(path) + 1
-    return pack_vector([pack_string(child[start:]) for child in node.children])
+    names = [child[start:].encode() for child in node.children]
+    pack_size = INT.pack  # of a name after the other: there may be a hundred thousand
+    return pack_vector([pack_size(len(name)) + name for name in names])
 
 
 class Reads:

@@ -231,6 +231,20 @@ def test_large_writes_make_it_stop_reading_until_they_are_done(guest):
     assert len(guest.talk.pending) == 0
 
 
+def test_large_reads_in_line_count_as_well(guest):
+    guest.send(numbers.CREATE, CREATE_A)
+    body = records.pack_set_watches(
+        records.SetWatches(0, ["/" + "x" * 900_000], [], [], [], []), numbers.SET_WATCHES
+    )
+    for _ in range(30):
+        guest.send(numbers.SET_WATCHES, body, xid=-8)
+    assert guest.talk.clogged
+    answers = []
+    while len(answers) < 31:
+        answers += [answer for answer in guest.hear() if answer.xid != -1]
+    assert not guest.talk.clogged
+
+
 # What is wrong.
 
 

@@ -16,3 +16,8 @@ def test_requests_are_counted(house, guest):
     guest.ask(numbers.PING)
     guest.ask(numbers.PING)
     assert house.hall.requests == {numbers.PING: 2}
+
+
+def test_what_is_no_operation_is_not_counted(house, guest):
+    guest.send(1_234_567)
+    assert house.hall.requests == {}

@@ -22,6 +22,16 @@ def test_identities_are_added_and_kept_once():
         assert identity.authenticate(who, scheme, credentials, "") is None
 
 
+def test_identities_are_few_and_short():
+    assert identity.authenticate(IP, "digest", b"x" * 2_000 + b":y", "") is None
+    who = IP
+    for number in range(63):
+        who = identity.authenticate(who, "digest", b"u%d:p" % number, "")
+    assert len(who) == 64
+    assert identity.authenticate(who, "digest", b"one:more", "") is None
+    assert identity.authenticate(who, "digest", b"u1:p", "") == who
+
+
 def test_the_super_digest_opens_everything():
     digest = identity.digest_of(b"super:test")
     assert ("super", "") in identity.authenticate(IP, "digest", b"super:test", digest)
