@@ -30,12 +30,14 @@ class Greeting:
 class Gate:
     """Decides about links, by the membership in force."""
 
-    __slots__ = ("_log", "_own", "_raft", "dismissal")
+    __slots__ = ("_log", "_met", "_own", "_raft", "dismissal")
 
     def __init__(self, own: MemberInfo, raft: RaftNode, log: Logger) -> None:
         self._own = own
         self._raft = raft
         self._log = log
+        self._met: Index = 0
+        """Of the latest membership that anybody who greeted knew."""
         self.dismissal: Dismissal | None = None
         """Why this replica was turned away, if it was."""
 
@@ -70,6 +72,7 @@ class Gate:
 
     def met(self, greeting: Greeting) -> None:
         """Take part again, if somebody who knows of a later membership has a link with us."""
+        self._met = max(self._met, greeting.index)
         if self.dismissal is not None and greeting.index > self.dismissal.index:
             self._log.info("taken in again", peer=greeting.info.name, index=greeting.index)
             self.dismissal = None
@@ -77,9 +80,10 @@ class Gate:
 
     def dismissed(self, peer: NodeId, dismissal: Dismissal) -> None:
         """Keep still: `peer` knows that this replica is no member, or not the member it says."""
-        if dismissal.index < self._raft.membership_index:
+        held = -1 if self.dismissal is None else self.dismissal.index
+        if dismissal.index < max(self._raft.membership_index, self._met, held):
             return  # the other is behind
-        if dismissal != self.dismissal:
+        if dismissal.index > held:
             self._log.error("turned away", peer=peer, index=dismissal.index, reason=dismissal.text)
         self.dismissal = dismissal
         self._raft.passive = True

@@ -97,7 +97,7 @@ class Members:
 
     __slots__ = (
         "_catching_up", "_election_ms", "_heard", "_leader", "_log", "_node", "_orders", "_raft",
-        "_token", "_waiting", "gate",
+        "_seen", "_token", "_waiting", "gate",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +119,8 @@ class Members:
         self._orders: deque[_Order] = deque()
         """The leader's: the first may be under way."""
         self._waiting: dict[int, _Waiting] = {}
+        self._seen: tuple[Index, Millis] = (0, 0)
+        """The leader's: the membership it saw last, and when it first did."""
         self._token = 0
         self._catching_up = CatchingUp(election_ms)
         self.gate = Gate(own or MemberInfo(node), raft, log)
@@ -144,6 +146,11 @@ class Members:
         info = self._raft.membership.info_of(name)
         heard = self._heard.get(name)
         return info if heard is None or info.peer else _told(info, heard)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits here for a change."""
+        return bool(self._orders or self._waiting)
 
     # ------------------------------------------------------------------ inputs
 
@@ -256,6 +263,8 @@ class Members:
             self._orders.remove(order)
             fault = Fault.OUTCOME_UNKNOWN if order.index else Fault.TIMED_OUT
             self._finish(order, fault, order.waits_for, effects)
+        if self._raft.membership_index != self._seen[0]:
+            self._seen = (self._raft.membership_index, now)
         if not self._orders:
             self._keep_up(now, wall_ms)
         elif not self._orders[0].index:
@@ -332,11 +341,18 @@ class Members:
     def _up_to_date(self) -> Membership:
         """Return the membership in force with what its members say of themselves."""
         current = self._raft.membership
-        infos = [
-            _told(current.info_of(name), self._heard.get(name)) for name in members_of(current)
-        ]
+        infos = [_told(current.info_of(name), self._lately(name)) for name in members_of(current)]
         known = tuple(info for info in infos if info != MemberInfo(info.name))
         return replace(current, infos=known)
+
+    def _lately(self, name: NodeId) -> MemberInfo | None:
+        """Return what a member says of itself, if it was heard since the membership is as it is.
+
+        The link of one that has just been taken in afresh may be left over from before.
+        """
+        view = self._raft.peers().get(name)
+        lives = name == self._node or (view is not None and view.heard_ms > self._seen[1])
+        return self._heard.get(name) if lives else None
 
     def _ready_learner(self, now: Millis) -> NodeId | None:
         """Return a learner that is to vote and has caught up; its folder must be known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from coordsvc.base.errors import CorruptData, DiskFailed, DiskFull
@@ -11,6 +12,7 @@ from tests.sim.client import ClientSettings, SimClient
 from tests.sim.clock import SimClock
 from tests.sim.damage import Damage, flip_in_log, flip_in_snapshot, misdirect_in_log
 from tests.sim.links import Fault, Links
+from tests.sim.membership import Memberships
 from tests.sim.network import SimNetwork
 from tests.sim.node import START_AGAIN, Machine, NodeSettings, SimServer
 from tests.sim.observer import Observer
@@ -48,6 +50,8 @@ class SimCluster:
         self.servers: dict[NodeId, SimServer] = {}
         self._down: set[NodeId] = set()
         self.operator = Operator(self)
+        self.memberships = Memberships(self)
+        self._retired: set[NodeId] = set()
         for name in self.nodes:
             self._start(name)
         self.talking = [
@@ -119,7 +123,7 @@ class SimCluster:
 
     def _start(self, node: NodeId) -> None:
         self._down.discard(node)
-        if node in self.servers:
+        if node in self.servers or node in self._retired:
             return
         try:
             self.servers[node] = SimServer(
@@ -180,6 +184,28 @@ class SimCluster:
         server.process.pause()
         return Fault(server.process.resume)
 
+    def join(self, node: NodeId) -> None:
+        """Start a new machine that waits to be added."""
+        self.links.add_host(node)
+        self.machines[node] = Machine(self.world, node, drift_ppm_max=self.drift_ppm_max)
+        self.nodes.append(node)
+        self._start(node)
+
+    def retire(self, node: NodeId) -> None:
+        """Switch a server off for good."""
+        self._retired.add(node)
+        self.observer.wrong.pop(node, None)
+        self._down.add(node)
+        self.nodes.remove(node)
+        server = self.servers.get(node)
+        if server is not None:
+            server.end(machine=False, why="switched off for good")
+
+    def change_members(self, chance: random.Random) -> None:
+        """Ask some server to change the membership."""
+        if not self.observer.wrong:
+            self.memberships.change(chance)
+
     def condemn(self, node: NodeId) -> None:
         """Stop a server; it does not start before its disk is empty."""
         self.machines[node].condemned = True
@@ -226,6 +252,8 @@ class SimCluster:
             return
         if node == self.leader():
             return
+        if self.operator.is_busy or self.memberships.asked:
+            return  # two others must be able to tell who is wrong
         self.world.trace("faults", f"the state of {node} is wrong from now on")
         self.observer.plant(node, server.replica)
 

@@ -82,6 +82,9 @@ class Cluster(Protocol):
     def pause_client(self, name: str) -> Fault:
         """Stop a client from running until healed."""
 
+    def change_members(self, chance: random.Random) -> None:
+        """Ask some server to add, promote, remove or replace a member."""
+
 
 Inject: TypeAlias = Callable[["Swarm"], Fault]
 
@@ -350,6 +353,11 @@ def _snapshot(swarm: Swarm) -> Fault:
     return _at_once()
 
 
+def _members(swarm: Swarm) -> Fault:
+    swarm.cluster.change_members(swarm.chance)
+    return _at_once()
+
+
 def _at_once() -> Fault:
     """Return the fault that is over when it has happened."""
     return Fault(lambda: None)
@@ -372,6 +380,7 @@ KINDS: Final[dict[str, Inject]] = {
     "isolate client": _isolate_client,
     "jump": _jump,
     "lose messages": partial(_messages, what="lose"),
+    "members": _members,
     "misdirect": partial(_damage, how="misdirect"),
     "one-way": _partition_one_way,
     "partition": _partition,

@@ -10,14 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFailed, DiskFull
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
-from coordsvc.raft.messages import Membership
+from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
 from coordsvc.replica.recover import recover
 from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
@@ -70,6 +70,16 @@ class NodeSettings:
         return Membership(voters, (), self.learners)
 
 
+def is_server(host: str) -> bool:
+    """Tell the hosts of servers, n1, n2, ..., from those of clients."""
+    return host[:1] == "n" and host[1:].isdigit()
+
+
+def info_of(name: NodeId, number: int = 0, *, joins: bool = False) -> MemberInfo:
+    """Return what is said of a simulated server."""
+    return MemberInfo(name, number, f"{name}:2281", f"{name}:2181", f"{name}:8181", joins)
+
+
 class Machine:
     """What outlives its server: disk and clock."""
 
@@ -112,8 +122,14 @@ class Machine:
             if each.file_is_there:  # else it went unread, as part of what a reset had voided
                 raise WrongResult(f"{self.name} has started on damage: {each}")
 
+    @property
+    def number(self) -> int:
+        """The number of the data folder, by which the others tell it from an empty one."""
+        return self.salt + 1
+
     def wipe(self) -> None:
         """Put an empty disk in the place of this one."""
+        self.salt = self.chance.getrandbits(32)
         self.log = SimFiles(self.chance)
         self.snapshots = SimFiles(self.chance)
         self.damage = []
@@ -199,7 +215,8 @@ class SimServer:
             first_segment_bytes=settings.segment_bytes,
         )
         self.vault = Vault(SnapshotStore.open(machine.snapshots, self.log))
-        recovered = recover(wal, self.vault, settings.bootstrap)
+        joins = self.name not in settings.members
+        recovered = recover(wal, self.vault, Membership(()) if joins else settings.bootstrap)
         machine.check_damage()
         self.replica = self._made_replica(recovered)
         self.disk = LogDisk(wal, self)
@@ -223,7 +240,7 @@ class SimServer:
     def _made_replica(self, recovered: Recovered) -> Replica:
         replica = Replica(
             self.name,
-            self.settings.replica,
+            replace(self.settings.replica, own=info_of(self.name, self.machine.number)),
             recovered,
             chance=self.network.world.stream(f"replica {self.name} {self.machine.boots}"),
             log=self.log,
@@ -239,7 +256,7 @@ class SimServer:
         return self.machine.clock.now_ms()
 
     def _accept(self, stream: Stream) -> StreamHandler:
-        if stream.remote in self.settings.members:
+        if is_server(stream.remote):
             return self.links.accept(stream)
         return ClientStream(self, stream)
 
@@ -289,6 +306,8 @@ class SimServer:
     def _carry_out(self, effects: Effects) -> None:
         if effects.send:
             self.links.send(effects.send)
+        if effects.members_changed:
+            self.links.members_changed()
         for write in effects.writes:
             self.disk.put(write)
         if effects.drop_log_before:

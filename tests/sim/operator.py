@@ -1,15 +1,16 @@
 """Operator: who follows the written procedures, and nothing but these.
 
-A server whose disk is damaged does not start. It gets an empty disk once all others have
-everything that it can have acknowledged (docs/operations.md): all are up, follow one leader, have
-on disk whatever is committed, and the leader no longer hears what the damaged one had said.
+A server whose disk is damaged does not start. It gets an empty disk, and the others are told to
+take it in afresh (docs/operations.md): it learns first and votes when it has caught up.
 """
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
-from coordsvc.base.ids import Index, NodeId
+from coordsvc.base.ids import NodeId
+from coordsvc.replica.changes import MembersChange
+from tests.sim.membership import Memberships, take_in_afresh
 from tests.sim.node import Machine, SimServer
 from tests.sim.observer import Observer
 from tests.sim.world import MS, SECOND, Micros, World
@@ -26,6 +27,7 @@ class Servers(Protocol):
     servers: dict[NodeId, SimServer]
     machines: dict[NodeId, Machine]
     observer: Observer
+    memberships: Memberships
 
     def leader(self) -> NodeId | None:
         """Return who leads."""
@@ -44,8 +46,9 @@ class Operator:
         self._servers = servers
         self._damaged: NodeId | None = None
         self._waiting = False
-        self._until: Index = 0
-        """The damaged one is whole again when it has applied so much; 0: it waits for its disk."""
+        """Whether it waits for its new disk."""
+        self._is_anew = False
+        """Whether it has one, and waits to be taken in."""
         self._disputed = False
         self.rebuilt = 0
         """How many servers were rebuilt."""
@@ -59,7 +62,7 @@ class Operator:
         """Something on this server's disk is damaged; it may or may not ever be read."""
         assert self._damaged is None
         self._damaged = node
-        self._until = 0
+        self._is_anew = False
 
     def found_damaged(self, node: NodeId) -> bool:
         """A server does not start for damage; tell whether it is one that may be damaged."""
@@ -67,12 +70,12 @@ class Operator:
             return False
         if not self._waiting:
             self._waiting = True
-            self._servers.world.after(LOOK, self._try_to_rebuild)
+            self._servers.world.after(LOOK, self._rebuild)
         return True
 
     def started(self, node: NodeId) -> None:
         """A server has started, so what was damaged is gone, or the disk is new."""
-        if node == self._damaged and not self._until:
+        if node == self._damaged and not self._is_anew:
             self._damaged = None
 
     def watch_disputes(self) -> None:
@@ -91,45 +94,26 @@ class Operator:
         self._disputed = disputed
         servers.world.after(DISPUTE, self.watch_disputes)
 
-    def _try_to_rebuild(self) -> None:
+    def _rebuild(self) -> None:
         servers, node = self._servers, self._damaged
         assert node is not None
-        committed = self._all_have(node)
-        if committed is None:
-            servers.world.after(LOOK, self._try_to_rebuild)
-            return
-        self._waiting = False
         servers.world.trace("operator", f"{node} starts again with an empty disk")
+        self._waiting = False
+        self._is_anew = True
         servers.machines[node].wipe()
-        self._until = max(1, committed)
         servers.start_anew(node)
         self._wait_until_whole()
-
-    def _all_have(self, node: NodeId) -> Index | None:
-        """Return what is committed if every other server has it on disk; None if not."""
-        servers = self._servers
-        leader = servers.leader()
-        others = [name for name in servers.nodes if name != node]
-        if leader is None or any(name not in servers.servers for name in others):
-            return None
-        running = [servers.servers[name] for name in others]
-        led = servers.servers[leader].replica.raft
-        if leader == node or node in servers.servers[leader].links.links:
-            return None
-        for each in running:
-            raft = each.replica.raft
-            fit = (raft.leader, raft.term) == (leader, led.term) and not each.stopping
-            if not fit or raft._core.log.durable < led.commit:
-                return None
-        return led.commit
 
     def _wait_until_whole(self) -> None:
         servers, node = self._servers, self._damaged
         assert node is not None
-        server = servers.servers.get(node)
-        if server is not None and server.replica.applied >= self._until:
+
+        def ask(leader: SimServer, change: MembersChange) -> None:
+            servers.memberships.ask(leader, change, "take in afresh")
+
+        if take_in_afresh(servers, node, ask):
             servers.world.trace("operator", f"{node} is whole again")
-            self._damaged, self._until = None, 0
+            self._damaged, self._is_anew = None, False
             self.rebuilt += 1
             return
         servers.world.after(LOOK, self._wait_until_whole)

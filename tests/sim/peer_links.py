@@ -9,7 +9,7 @@ from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.ports import Logger
 from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity, TurnedAway
-from coordsvc.replica.messages import PeerMessage
+from coordsvc.replica.messages import Dismissal, PeerMessage
 from coordsvc.replica.replica import Replica
 from tests.sim.network import SimNetwork, Stream
 from tests.sim.notation import line_of
@@ -18,6 +18,7 @@ from tests.sim.world import MS, SECOND, Micros, Process
 
 DIAL_PAUSE_MIN: Final[Micros] = 20 * MS
 DIAL_PAUSE_MAX: Final[Micros] = SECOND
+LARGER_DIALS_AFTER: Final[Micros] = 2 * SECOND
 DIAL_TIMEOUT: Final[Micros] = 3 * SECOND
 
 
@@ -49,20 +50,42 @@ class Owner(Protocol):
 
 
 class PeerLinks:
-    """All links of one server: one per pair, dialled by the smaller name."""
+    """All links of one server: one per pair, dialled by the smaller name.
+
+    The larger name dials too when there is no link for a while.
+    """
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.identity = PeerIdentity("simulated", owner.name)
         self.links: dict[NodeId, PeerLink] = {}
         self._pause: dict[NodeId, Micros] = {}
+        """Whom this side dials, and how long it waits before the next attempt."""
+
+    def others(self) -> list[NodeId]:
+        """Return the other members; those it was told of at the start while it knows none."""
+        owner = self.owner
+        names = [view.info.name for view in owner.replica.members.view().members]
+        return [name for name in names or owner.settings.members if name != owner.name]
 
     def start(self) -> None:
-        """Dial those whose name is larger."""
-        for peer in self.owner.settings.members:
-            if self.owner.name < peer:
+        """Dial the other members."""
+        others = self.others()
+        for peer in [peer for peer in self._pause if peer not in others]:
+            del self._pause[peer]
+        for peer in others:
+            if peer not in self._pause:
                 self._pause[peer] = DIAL_PAUSE_MIN
-                self._dial(peer)
+                if self.owner.name < peer:
+                    self._dial(peer)
+                else:
+                    self._dial_later(peer)
+
+    def members_changed(self) -> None:
+        """Dial who has come; close the links to those who are not wanted any more."""
+        self.start()
+        for link in list(self.links.values()):
+            link.dismiss_if_unwanted()
 
     def accept(self, stream: Stream) -> PeerLink:
         """Take a link that another server has dialled."""
@@ -97,6 +120,8 @@ class PeerLinks:
 
     def _dial(self, peer: NodeId) -> None:
         owner = self.owner
+        if peer not in self._pause:
+            return
         if peer in self.links:
             self._dial_later(peer)
             return
@@ -107,13 +132,17 @@ class PeerLinks:
         owner.process.after(DIAL_TIMEOUT, link.give_up_unless_open)
 
     def _dial_later(self, peer: NodeId) -> None:
+        if peer not in self._pause:
+            return
         pause = self._pause[peer]
         self._pause[peer] = min(2 * pause, DIAL_PAUSE_MAX)
+        if self.owner.name > peer:
+            pause = LARGER_DIALS_AFTER
         self.owner.process.after(pause, lambda: self._dial(peer))
 
     def ended(self, peer: NodeId, *, was_open: bool) -> None:
         """Dial again: a link that this side dialled is over. For the links."""
-        if was_open:
+        if was_open and peer in self._pause and self.owner.name < peer:
             self._pause[peer] = DIAL_PAUSE_MIN
             self._dial(peer)
         else:
@@ -128,6 +157,7 @@ class PeerLink:
         self._links = links
         self._dialled = dialled
         self._open = False
+        self._wanted = True
         gate = links.owner.replica.members.gate
         self._conversation = PeerConversation(links.identity, gate, dialled)
         self._peer: NodeId | None = None
@@ -149,8 +179,7 @@ class PeerLink:
         try:
             found = self._conversation.receive_data(data)
         except TurnedAway as refused:
-            self.write(refused.farewell)
-            self.close()
+            self._turn_away(refused.farewell)
             return
         except RemoteProtocolError as error:
             owner.log.warning("link refused", reason=str(error))
@@ -162,8 +191,20 @@ class PeerLink:
             return
         now = owner.now_ms()
         for message in found:
+            self._wanted = self._wanted and not isinstance(message, Dismissal)
             owner.replica.receive(self._peer, message, now)
         owner.schedule()
+
+    def dismiss_if_unwanted(self) -> None:
+        """Close the link if the membership has no place for the other side any more."""
+        dismissal = self._conversation.refusal()
+        if dismissal is not None:
+            self._turn_away(self._conversation.farewell(dismissal))
+
+    def _turn_away(self, farewell: bytes) -> None:
+        self._wanted = False
+        self.write(farewell)
+        self.close()
 
     def _up(self, peer: NodeId) -> None:
         links = self._links
@@ -186,7 +227,7 @@ class PeerLink:
             links.owner.replica.link_lost(peer, links.owner.now_ms())
             links.owner.schedule()
         if self._dialled is not None:
-            links.ended(self._dialled, was_open=self._open)
+            links.ended(self._dialled, was_open=self._open and self._wanted)
 
     def write(self, data: bytes) -> None:
         """Send bytes."""

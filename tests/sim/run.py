@@ -192,6 +192,7 @@ class Run:
     def end(self) -> None:
         """End the faults, wait until all works again, and judge."""
         self.swarm.heal()
+        self._settle_members()
         self._liveness()
         self._judge()
 
@@ -222,6 +223,14 @@ class Run:
         report.events = self.world.events_run
         report.trace_hash = self.world.trace_hash()
         return report
+
+    def _settle_members(self) -> None:
+        """Let what was begun with the members come to its end."""
+        memberships = self.cluster.memberships
+        memberships.settle()
+        self.world.run_until(
+            lambda: memberships.settled, within=SETTLED_WITHIN, what="steady membership"
+        )
 
     def _liveness(self) -> None:
         """With all faults healed, everybody works again."""

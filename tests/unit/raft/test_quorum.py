@@ -34,7 +34,7 @@ def naive_verdict(group: tuple[str, ...], votes: dict[str, bool]) -> Verdict:
 
 
 @given(group=voters, reached=values)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_majority_reaches_what_counting_says(
     group: tuple[str, ...], reached: dict[str, int]
 ) -> None:
@@ -42,7 +42,7 @@ def test_a_majority_reaches_what_counting_says(
 
 
 @given(group=voters, votes=st.dictionaries(st.sampled_from(NAMES), st.booleans()))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_majority_decides_when_the_missing_votes_cannot_matter(
     group: tuple[str, ...], votes: dict[str, bool]
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_majority_decides_when_the_missing_votes_cannot_matter(
 
 
 @given(new=voters, old=groups, reached=values)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_a_joint_quorum_asks_both_groups(
     new: tuple[str, ...], old: tuple[str, ...], reached: dict[str, int]
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_joint_quorum_asks_both_groups(
 
 
 @given(new=voters, old=voters, votes=st.dictionaries(st.sampled_from(NAMES), st.booleans()))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_a_joint_vote_is_won_in_both_groups_and_lost_in_either(
     new: tuple[str, ...], old: tuple[str, ...], votes: dict[str, bool]
 ) -> None:

@@ -85,6 +85,16 @@ def test_what_somebody_says_who_is_behind_does_not_count():
     assert not raft.passive
 
 
+def test_who_was_let_in_by_a_later_membership_is_not_sent_away_by_an_older_one():
+    gate, raft = gate_of(Membership(()), 0)
+    gate.met(Greeting(B, 30))
+    gate.dismissed("c", Dismissal(29, "you are not a member"))
+    assert not raft.passive
+    gate.dismissed("b", Dismissal(30, "not any more"))
+    gate.dismissed("c", Dismissal(29, "you are not a member"))
+    assert gate.standing == "not any more"
+
+
 @pytest.mark.parametrize("index", [10, 11])
 def test_a_member_that_was_removed_says_so(index):
     gate, _ = gate_of(Membership(("b", "c")), index)
