@@ -68,12 +68,17 @@ class Memberships:
             return
         at = servers.servers[chance.choice(running)]
         membership = at.replica.raft.membership
-        kinds = [self._add, self._add_learner, self._remove, self._replace, self._promote]
+        kinds = [
+            *(self._add, self._add_learner, self._remove, self._replace, self._promote),
+            self._exchange,
+        ]
         drawn = chance.choice(kinds)(membership, chance)
         if drawn is None:
             return
         kind, change = drawn
-        if kind == "remove" or chance.randrange(3) == 0:  # two removals may be one too many
+        if (
+            kind in ("remove", "exchange") or chance.randrange(3) == 0
+        ):  # two removals may be one too many
             expected = at.replica.members.view().revision
             change = MembersChange(change.add, change.promote, change.remove, expected)
         self.asked[kind] += 1
@@ -131,6 +136,15 @@ class Memberships:
         name = self._draw(membership, chance)
         spare = len(membership.voters) > VOTERS_MIN or name in membership.learners
         return ("remove", MembersChange(remove=(name,))) if name and spare else None
+
+    def _exchange(
+        self, membership: Membership, chance: random.Random
+    ) -> tuple[str, MembersChange] | None:
+        """Let learners vote in the place of as many voters, all in one."""
+        may = [name for name in membership.voters if name != self._stays]
+        count = min(len(may), len(membership.learners), 2)
+        come, go = chance.sample(membership.learners, count), chance.sample(may, count)
+        return ("exchange", MembersChange((), tuple(come), tuple(go))) if count else None
 
     def _replace(
         self, membership: Membership, chance: random.Random

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 from tests.sim.clock import SimClock
@@ -48,6 +49,9 @@ class Servers:
         self.paused.add(node)
         self._note("pause")
         return Fault(lambda: self.paused.remove(node))
+
+    def change_members(self, chance: random.Random) -> None:
+        self._note("members")
 
     def stop(self, node: str) -> None:
         assert node not in self.down
