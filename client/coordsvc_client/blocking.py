@@ -365,7 +365,8 @@ class Connection:
             self._end_detour()
             return
         if self._detour is None:
-            others = [endpoint for endpoint in self._endpoints if endpoint != self._endpoint]
+            known = dict.fromkeys((*self._endpoints, *self.conversation.servers))
+            others = [endpoint for endpoint in known if endpoint != self._endpoint]
             if not others:
                 return
             self._detour = Detour(self.conversation, others)
@@ -394,6 +395,7 @@ class Connection:
         self._outgoing.clear()
         self._end_detour()
         self.conversation.end(now)
+        self._dialer.learn(self.conversation.servers)
         leader = self.conversation.leader_address
         if leader and leader != self._endpoint:  # which is of no use at present
             self._dialer.prefer(leader)

@@ -98,6 +98,8 @@ class Conversation:
         """The server at the other end; empty while there is none."""
         self.leader: str = ""
         self.leader_address: str = ""
+        self.servers: tuple[str, ...] = ()
+        """Where the members of the cluster are, as a server last said; empty until one does."""
         self._make_password = make_password
         self._password = make_password() if with_session else NO_BYTES
         self.on_state = on_state
@@ -213,8 +215,9 @@ class Conversation:
             case [ops.LOCK_EVENT, str(path), int(request), int(state), int(token), int(), *_]:
                 proved = self.lease.holds(now)
                 self.claims.receive_event((path, request), state, token, proved=proved)
-            case [ops.LEADER, str(node), str(address), int(), *_]:
+            case [ops.LEADER, str(node), str(address), int(), *rest]:
                 self.leader, self.leader_address = node, address
+                self._learn_servers(rest)
             case [ops.GOODBYE, int(code), str(text), *_]:
                 self._receive_goodbye(code, text)
             case [ops.WELCOME, int(session), bytes(password), int(timeout_ms), *rest]:
@@ -279,9 +282,18 @@ class Conversation:
         self.welcomed = self._may_send = True
         self.cluster, self.node = cluster, node
         self.leader, self.leader_address = leader, address
+        self._learn_servers(more[1:])
         self.revision = max(self.revision, revision)
         if self.lease.proved_at != self._hello_at:
             self._ping(now)
+
+    def _learn_servers(self, rest: list[object]) -> None:
+        """Take where the members are; a server of before says nothing of it."""
+        match rest:
+            case [list(servers), *_] if servers:
+                self.servers = tuple(server for server in servers if isinstance(server, str))
+            case _:
+                pass
 
     def _receive_goodbye(self, code: int, text: str) -> None:
         self.farewell = Farewell(code, text)

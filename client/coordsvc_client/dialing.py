@@ -107,6 +107,14 @@ class Dialer:
         self._until = 0
         self._pause_until = 0
 
+    def learn(self, members: Sequence[str]) -> None:
+        """From now on also try these, behind those given in the beginning."""
+        for member in members:
+            with contextlib.suppress(ValueError):
+                host_and_port(member)
+                if member not in self._endpoints:
+                    self._endpoints.append(member)
+
     def prefer(self, endpoint: str) -> None:
         """Try this server next; one that is not an address is ignored."""
         with contextlib.suppress(ValueError):

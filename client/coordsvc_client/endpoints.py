@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -87,10 +88,25 @@ class Endpoints:
 
     def __init__(self, addresses: Sequence[Address], below: Callable[[int], int]) -> None:
         assert addresses, "there is at least one address"
-        self._addresses = tuple(addresses)
+        self._given = self._addresses = tuple(addresses)
         self._below = below
         self._at = below(len(self._addresses))
         self._failures = 0
+
+    def learn(self, members: Sequence[str]) -> None:
+        """From now on also try these: the members of the cluster as one of them named them.
+
+        Those given in the beginning stay, for members may be known under other addresses, or be
+        out of reach from here. What is no address is passed over.
+        """
+        told: list[Address] = []
+        for member in members:
+            with contextlib.suppress(ValueError):
+                told.append(parse_address(member))
+        addresses = tuple(dict.fromkeys((*self._given, *told)))
+        if addresses != self._addresses:
+            self._addresses = addresses
+            self._at %= len(addresses)
 
     def next(self) -> Address:
         """Return the server to try now."""

@@ -135,6 +135,7 @@ class Link:
         self._move_at = 0
         self._moving: asyncio.Task[None] | None = None
         self._escape: asyncio.Task[None] | None = None
+        self._known_servers: tuple[str, ...] = ()
         self._shunned = ("", "")
         self._shun_until = 0
         self._runner = self._loop.create_task(self._run(), name="coordsvc-link")
@@ -181,6 +182,7 @@ class Link:
                     wire.transport.write(data)
             if conversation.draining and conversation.is_idle:
                 self._quiet.set()
+            self._learn_servers()
             self._follow_leader()
             if conversation.silence.is_silent and self._escape is None:
                 self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
@@ -262,6 +264,12 @@ class Link:
             self._endpoints.succeeded()
         if not was_welcome or farewell is not None:
             await asyncio.sleep(self._endpoints.failed() / 1000)
+
+    def _learn_servers(self) -> None:
+        servers = self.conversation.servers
+        if servers is not self._known_servers:
+            self._known_servers = servers
+            self._endpoints.learn(servers)
 
     # Following the leader.
 

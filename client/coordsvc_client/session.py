@@ -56,6 +56,11 @@ class SessionClient:
         return self._conversation.revision
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        """Where the members of the cluster are, as the server last said (`host:port` each)."""
+        return self._conversation.servers
+
+    @property
     def address(self) -> Address | None:
         """The server this client is connected to."""
         return self.link.address

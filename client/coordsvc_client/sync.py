@@ -158,6 +158,11 @@ class Client:
         self._closed = False
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        """Where the members of the cluster are, as the server last said (`host:port` each)."""
+        return self.aio.servers
+
+    @property
     def state(self) -> State:
         """How far the session can be relied on."""
         return self.aio.state

@@ -50,4 +50,4 @@ class Client(Hashable, Protocol):
         """Pass on that a claim of this session was granted or is gone."""
 
     def leader_changed(self, leader: NodeId | None, term: Term) -> None:
-        """Pass on who leads."""
+        """Pass on who leads; said again when the members change."""

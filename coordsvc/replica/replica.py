@@ -384,6 +384,7 @@ class Replica:
         self._effects.send += ready.send_now
         if ready.membership_changed:
             self.members.settle(self._effects)
+            self._tell_who_leads()
         self._commit = max(self._commit, ready.commit)
         for token, index in ready.reads:
             self._on_confirmed(self._confirmations.confirmed(token, index), now)
@@ -459,9 +460,12 @@ class Replica:
         self._proposals.clear()
         self.members.follow(leader, self._effects)
         self._submit_again()
-        for client in list(self.desk.connected):
-            client.leader_changed(leader, term)
+        self._tell_who_leads()
         self._log.info("leader", leader=leader, term=term)
+
+    def _tell_who_leads(self) -> None:
+        for client in list(self.desk.connected):
+            client.leader_changed(self.raft.leader, self.raft.term)
 
     def _submit_again(self) -> None:
         self.desk.resubmit()

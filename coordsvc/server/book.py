@@ -41,6 +41,14 @@ class AddressBook:
         configured = self._configured.get(name)
         return self._info_of(name).client or (str(configured.client) if configured else "")
 
+    def clients(self) -> list[str]:
+        """Return where clients reach the members, this one first."""
+        names = [self._own, *self.others()] if self._is_member() else self.others()
+        return [place for place in map(self.client, names) if place]
+
+    def _is_member(self) -> bool:
+        return any(view.info.name == self._own for view in self._members.view().members)
+
     def http(self, name: NodeId) -> str:
         """Return where the HTTP of a member is; the empty string if that is not known."""
         configured = self._configured.get(name)

@@ -115,6 +115,7 @@ class Server:
         )
         self.hall.formerly = lambda: self.vault.formerly
         self.zookeeper = _zookeeper_hall(settings, self.replica)
+        self.hall.servers = lambda: [*self.book.clients()]
         self.clients = ClientPort(
             self.hall, self.zookeeper, self.driver, settings.connections_per_host_max
         )

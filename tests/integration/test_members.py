@@ -116,6 +116,11 @@ async def test_a_cluster_grows_from_one_to_three_to_five_under_load(tmp_path):
                     await coordctl(cluster, "add", cluster.join(f"n{number}"))
                 await until_voters(cluster, *(f"n{n}" for n in range(1, size + 1)), at=f"n{size}")
                 await writers.goes_on()
+            # Clients that were told of n1 alone know all of them, and do without it.
+            assert set(writers.clients[0].servers) == {*addresses_of(cluster).values()}
+            await asyncio.to_thread(cluster.kill, "n1")
+            await writers.goes_on()
+            cluster.restart("n1")
         await equal_nodes(addresses_of(cluster))
         for name in cluster.nodes:
             await asyncio.to_thread(cluster.kill, name)

@@ -120,12 +120,12 @@ HELD: Final = 2
 
 # What the server sends: a frame is an array of messages, each an array.
 #   serial > 0:  [serial, code, revision, value]              the reply to a request
-WELCOME: Final = (
-    0  # session, password, timeout_ms, revision, node, leader, leader_address, cluster,
-)
-#                  former names of the cluster (may be missing)
+WELCOME: Final = 0  # session, password, timeout_ms, revision, node, leader, leader_address,
+#                     cluster, [its former names], [address of each member] (the last two may be
+#                     missing)
 EVENT: Final = -1  # watch id, kind, path, revision, stat|nil, data|nil
 WATCH_LOST: Final = -2  # watch id, code, revision     the watch ended; start again after a re-read
 LOCK_EVENT: Final = -3  # path, request, state, token, revision
-LEADER: Final = -4  # node, address, term              who leads now ("" if nobody is known)
+LEADER: Final = -4  # node, address, term, [address of each member]   who leads now ("": nobody
+#                     is known); sent again when the members change
 GOODBYE: Final = -5  # code, text                      the server closes this connection, and why

@@ -67,6 +67,8 @@ class Hall:
     session_timeout_ms_max: Millis
     formerly: Callable[[], Names] = lambda: ()
     """What the cluster was called before it was restored."""
+    servers: Callable[[], list[Value]] = list
+    """Where clients reach the members, each of them."""
     status: Callable[[], Value] = lambda: None
     """What STATUS answers."""
     told: deque[NativeConversation] = field(default_factory=deque)
@@ -298,7 +300,8 @@ class NativeConversation:
                 leader,
                 hall.address_of(leader) if leader else "",
                 hall.cluster,
-                *([list(hall.formerly())] if hall.formerly() else []),
+                list(hall.formerly()),
+                hall.servers(),
             ]
         )
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -392,10 +395,12 @@ class NativeConversation:
         )
 
     def leader_changed(self, leader: NodeId | None, term: Term) -> None:
-        """Pass on who leads."""
+        """Pass on who leads, and who the members are."""
         if self._stage == _OPEN:
             name = leader or ""
-            self._send([ops.LEADER, name, self._hall.address_of(name) if name else "", term])
+            hall = self._hall
+            address = hall.address_of(name) if name else ""
+            self._send([ops.LEADER, name, address, term, hall.servers()])
 
     # ------------------------------------------------------------------ watches
 

@@ -273,7 +273,10 @@ def test_a_cluster_restored_from_the_one_it_knew_is_taken(open_talk):
 
 
 def test_who_leads_is_kept(open_talk):
+    open_talk.say([ops.LEADER, "n3", "h3:1", 9, ["h1:1", "h3:1"]])
+    assert open_talk.conversation.servers == ("h1:1", "h3:1")
     open_talk.say([ops.LEADER, "n3", "h3:1", 9])
+    assert open_talk.conversation.servers == ("h1:1", "h3:1")
     assert (open_talk.conversation.leader, open_talk.conversation.leader_address) == ("n3", "h3:1")
 
 

@@ -38,6 +38,15 @@ def advance(dialer: Dialer, now: int):
     raise AssertionError("it goes on for ever")
 
 
+def test_a_server_that_was_told_of_is_tried_too(listener, closed_port):
+    dialer = Dialer([f"127.0.0.1:{closed_port}"])
+    dialer.learn([endpoint_of(listener), "nonsense"])
+    connected = advance(dialer, 0) or advance(dialer, 1_000)
+    connected.close()
+    assert dialer.endpoint == endpoint_of(listener)
+    dialer.close()
+
+
 @pytest.mark.parametrize("text", ["", "host", "host:", ":1", "host:x", "host:70000"])
 def test_an_endpoint_is_a_host_and_a_port(text):
     with pytest.raises(ValueError, match="is not host:port"):

@@ -62,3 +62,11 @@ def test_the_first_round_has_no_pauses_later_ones_grow_to_a_bound_until_one_succ
     assert pauses[-1] == BACKOFF_MS_MAX - 1
     endpoints.succeeded()
     assert endpoints.failed() == 0
+
+
+def test_members_that_are_told_of_are_tried_too_and_those_given_stay():
+    endpoints = Endpoints(parse_target("a:1,b:2").addresses, lambda n: 0)
+    endpoints.learn(["b:2", "c:3", "nonsense:port"])
+    assert [str(endpoints.next()) for _ in range(4)] == ["a:1", "b:2", "c:3", "a:1"]
+    endpoints.learn(["d:4"])
+    assert sorted({str(endpoints.next()) for _ in range(9)}) == ["a:1", "b:2", "d:4"]

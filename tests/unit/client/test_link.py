@@ -76,6 +76,22 @@ async def test_the_client_moves_to_the_leader_and_follows_it():
 
 
 @virtual
+async def test_a_member_that_was_told_of_is_found_when_those_given_are_gone():
+    cluster = FakeCluster(("n1", "n2", "n9"))
+    cluster.down |= {"n2", "n9"}
+    del cluster.addresses["n9"]
+    async with await cluster.connect() as c:
+        assert c.servers == ()
+        cluster.pipes[0].send([ops.LEADER, "n1", "n1:2181", 5, ["n1:2181", "n9:2181"]])
+        await asyncio.sleep(0.1)
+        assert c.servers == ("n1:2181", "n9:2181")
+        cluster.down = {"n1", "n2"}
+        cluster.drop()
+        await asyncio.sleep(10)
+        assert c.address.host == "n9"
+
+
+@virtual
 async def test_a_leader_out_of_reach_does_not_cost_the_connection():
     cluster = FakeCluster(("n1", "n2"))
     cluster.leader = "n2"

@@ -39,6 +39,12 @@ def test_who_is_a_member_is_for_the_membership_alone():
     assert book().others() == ["n2", "n9"]
 
 
+def test_clients_are_told_of_all_members_and_of_nobody_else():
+    members = (MemberInfo("n1"), MemberInfo("n2", 5, "p:1", "c:2", "h:3"), MemberInfo("n7"))
+    assert book(*members).clients() == ["10.0.0.1:2181", "c:2"]
+    assert book(*members[1:]).clients() == ["c:2"]
+
+
 def test_an_address_that_is_none_is_passed_over():
     assert book(MemberInfo("n2", 5, "nonsense")).peer("n2") == [Address("10.0.0.2", 1)]
 

@@ -21,6 +21,8 @@ from coordsvc.state.queries import Pages
 from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import encode_frame
 
+SERVERS = ["a.example:1", "b.example:1"]
+
 
 class House:
     """One replica alone, and the conversations with it."""
@@ -39,6 +41,7 @@ class House:
         self.hall = Hall(
             self.replica, Pages(), [], lambda name: f"{name}.example:1", "one", 1_000, 60_000
         )
+        self.hall.servers = lambda: [*SERVERS]
         self.hall.status = lambda: [["node", "a"]]
         self.replica.wake(self.now)
         self.turn()
@@ -115,7 +118,9 @@ def guest(house):
 
 def test_a_greeting_opens_a_session(house):
     (welcome,) = house.guest().hello(timeout_ms=1)
-    kind, session, password, timeout_ms, revision, node, leader, address, cluster = welcome
+    kind, session, password, timeout_ms, revision, node, leader, address, *more = welcome
+    cluster, formerly, servers = more
+    assert (formerly, servers) == ([], SERVERS)
     assert (kind, password, node, leader, cluster) == (ops.WELCOME, b"password", "a", "a", "one")
     assert session == revision
     assert timeout_ms == 1_000, "within the server's bounds"
@@ -364,7 +369,10 @@ def test_a_grant_is_passed_on_to_who_waits(house, guest):
 def test_who_leads_is_passed_on(house, guest):
     guest.talk.leader_changed("b", 7)
     guest.talk.leader_changed(None, 8)
-    assert guest.hear() == [[ops.LEADER, "b", "b.example:1", 7], [ops.LEADER, "", "", 8]]
+    assert guest.hear() == [
+        [ops.LEADER, "b", "b.example:1", 7, SERVERS],
+        [ops.LEADER, "", "", 8, SERVERS],
+    ]
 
 
 def test_a_client_that_is_gone_is_forgotten(house, guest):
