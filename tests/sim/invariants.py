@@ -86,6 +86,7 @@ CONSENSUS: Final = (
         (
             "checker:raft.RaftChecker.applied",
             "planted:learner_counted",
+            "planted:member_with_an_empty_folder_votes",
         ),
     ),
     Row(
@@ -195,7 +196,11 @@ CONSENSUS: Final = (
             RAFT_PAPER + "4_3_a_joint_membership_needs_both_majorities_to_elect",
             RAFT_PAPER + "4_1_a_change_waits_for_an_entry_of_the_term_and_for_the_last_change",
             RAFT_PAPER + "4_2_3_a_removed_node_cannot_end_a_leaders_term",
+            "fault:members",
+            "run:_settle_members",
+            REPLICA_MEMBERS + "what_would_lose_the_quorum_is_refused",
             REPLICA_MEMBERS + "the_leader_can_be_removed",
+            REPLICA_MEMBERS + "a_removed_member_that_missed_it_is_told_and_keeps_still",
             REAL_MEMBERS + "a_cluster_grows_from_one_to_three_to_five_under_load",
         ),
     ),
@@ -483,6 +488,8 @@ DISK: Final = (
         (
             LAYOUT + "the_folder_of_another_is_refused_and_left_unlocked",
             PEER_CONVERSATION + "a_stranger_is_turned_away_before_any_message_is_looked_at",
+            PEER_CONVERSATION + "who_is_turned_away_hears_from_whom_and_why",
+            "unit/replica/test_gate.py::test_a_member_with_another_folder_is_not",
         ),
     ),
 )
@@ -559,6 +566,7 @@ LIVENESS: Final = (
             "fault:flip log",
             "run:_liveness",
             REAL_RESTART + "a_node_that_was_away_for_long_is_given_a_snapshot",
+            REAL_MEMBERS + "a_node_that_comes_back_empty_is_refused_until_it_is_taken_in_afresh",
         ),
     ),
     Row(

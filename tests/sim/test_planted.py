@@ -24,6 +24,7 @@ from coordsvc.replica.confirming import Confirmations
 from coordsvc.replica.desk import Desk
 from coordsvc.replica.due import DueWork
 from coordsvc.replica.effects import Effects, LogReset, StoreChunk
+from coordsvc.replica.gate import Gate
 from coordsvc.replica.health import Health
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.reads import ReadQueue
@@ -247,6 +248,10 @@ def learner_counted(patch: pytest.MonkeyPatch) -> None:
         return sorted(values.values(), reverse=True)[self._needed - 1]
 
     patch.setattr(Majority, "reached", reached)
+
+
+def member_with_an_empty_folder_votes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Gate, "refusal_of", lambda self, greeting: None)
 
 
 def retry_applied_twice(patch: pytest.MonkeyPatch) -> None:
@@ -509,6 +514,10 @@ PLANTED: Final = (
         log_dropped_before_the_snapshot_is_there,
         Tuning(nodes=3, kinds=("crash machine", "slow disk"), snapshot_every=5),
         may_crash=True,
+    ),
+    Planted(
+        member_with_an_empty_folder_votes,
+        Tuning(nodes=3, kinds=("flip log", "misdirect", "isolate", "partition", "transfer")),
     ),
     Planted(time_leaps_with_the_calendar, Tuning(kinds=("jump",))),
     Planted(node_goes_before_its_time, Tuning(workloads=("mortal",))),

@@ -137,7 +137,9 @@ def test_every_kind_is_in_play_in_some_run() -> None:
         done += servers.done
         assert len(swarm.kinds) <= 5
     assert kinds == set(KINDS)
-    servers_hear = "crash damage fail fill machine pause plant reset slow snapshot stop transfer"
+    servers_hear = (
+        "crash damage fail fill machine members pause plant reset slow snapshot stop transfer"
+    )
     assert set(done) == {*servers_hear.split(), "pause client"}
 
 
