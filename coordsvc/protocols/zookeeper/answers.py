@@ -26,6 +26,7 @@ from coordsvc.protocols.zookeeper.reads import (
     stat_at,
 )
 from coordsvc.protocols.zookeeper.records import read_set_watches
+from coordsvc.protocols.zookeeper.shortcuts import data_reply
 from coordsvc.protocols.zookeeper.watching import OwnWatches
 from coordsvc.replica.ports import Client
 from coordsvc.state.acl import Who
@@ -77,6 +78,9 @@ class Answers:
         machine = self._replica.machine
         try:
             if op == numbers.GET_DATA:
+                quick = data_reply(xid, machine.revision, frame, machine.tree.nodes)
+                if quick is not None:
+                    return quick
                 path, watch = path_and_watch(frame)
                 node = node_at(machine, path, who)
                 if watch:

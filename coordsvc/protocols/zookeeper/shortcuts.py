@@ -1,4 +1,6 @@
-"""The short way of the most frequent writes: setData with bytes, create open to everyone.
+"""The short way of the most frequent requests.
+
+They are setData with bytes, a create open to everyone, and getData of such a node without a watch.
 
 It does what the general way (`writes.py`) does without the objects between. What it does not
 take, also what is malformed, goes the general way. `test_shortcuts.py` holds the two together.
@@ -6,6 +8,7 @@ take, also what is malformed, goes the general way. `test_shortcuts.py` holds th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import Final
 
@@ -13,7 +16,8 @@ from coordsvc.base.ids import Index
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import ops
 from coordsvc.protocols.zookeeper import numbers
-from coordsvc.protocols.zookeeper.jute import INT, pack_string
+from coordsvc.protocols.zookeeper.jute import INT, STAT, pack_string
+from coordsvc.state.znode import Znode
 
 OPEN_ACL: Final = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone"
 _KINDS: Final = {
@@ -25,6 +29,8 @@ _KINDS: Final = {
 _STAT_REPLY: Final = Struct(">iiqiqqqqiiiqiiq")
 _STAT_REPLY_BYTES: Final = 16 + 68
 _PATH_REPLY: Final = Struct(">iiqi")
+_DATA_REPLY: Final = Struct(">iiqii")
+_DATA_REPLY_BYTES: Final = 16 + 4 + 68
 
 
 def plain_step(op: int, frame: bytes) -> list[Value] | None:
@@ -50,6 +56,31 @@ def plain_step(op: int, frame: bytes) -> list[Value] | None:
     if kind is None or "/" not in path or "\0" in path:
         return None
     return [ops.CREATE, path, frame[data_at:data_end], kind[0], kind[1], False, 0, []]
+
+
+def data_reply(xid: int, zxid: Index, frame: bytes, nodes: Mapping[str, Znode]) -> bytes | None:
+    """Return the frame of the reply to a getData; None if it must go the general way."""
+    path_end = 12 + int.from_bytes(frame[8:12], "big")
+    if path_end >= len(frame) or frame[path_end]:
+        return None  # cut short, or with a watch
+    try:
+        node = nodes.get(frame[12:path_end].decode())
+    except UnicodeDecodeError:
+        return None
+    if node is None or node.acl is not None or node.data is None:
+        return None
+    data, children = node.data, node.children
+    size, count = len(data), len(children) if children else 0
+    return b"".join(
+        (
+            _DATA_REPLY.pack(_DATA_REPLY_BYTES + size, xid, zxid, 0, size),
+            data,
+            STAT.pack(
+                node.czxid, node.mzxid, node.ctime, node.mtime, node.version,
+                2 * node.creates - count, node.aversion, node.owner, size, count, node.pzxid,
+            ),
+        )
+    )  # fmt: skip
 
 
 def stat_reply(xid: int, zxid: Index, stat: Value) -> bytes:
