@@ -25,10 +25,13 @@ def member_text(plan: NodePlan) -> str:
 class Cluster:
     """Nodes n1, n2, ... in folders below `folder`. Use as a context manager."""
 
-    def __init__(self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = (), name: str = "test"
+    ) -> None:
         ports = iter(free_ports(3 * nodes))
         self.folder = folder
         self.options = options
+        self.name = name
         self.plans = [
             NodePlan(f"n{i + 1}", folder / f"n{i + 1}", next(ports), next(ports), next(ports))
             for i in range(nodes)
@@ -40,7 +43,7 @@ class Cluster:
         return LocalNode(
             plan,
             [
-                *("--node", plan.name, "--data-dir", str(plan.folder), "--cluster", "test"),
+                *("--node", plan.name, "--data-dir", str(plan.folder), "--cluster", self.name),
                 *("--client-address", plan.client_address),
                 *("--peer-address", f"{HOST}:{plan.peer_port}"),
                 *("--http-address", plan.http_address),
