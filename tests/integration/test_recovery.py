@@ -66,9 +66,10 @@ async def test_watchers_of_a_restored_cluster_read_anew_and_nothing_goes_back(tm
         assert (seen["cluster"], seen["voters"]) == ("test", ["n1", "n2", "n3"])
         await client.set("/cfg/a", b"after the backup: lost")
         second = await asyncio.wait_for(anext(told), WAIT_S)
+    members = ",".join(map(member_text, new.plans))
     for plan in new.plans:
-        coordsvc("restore", backup, "--data-dir", plan.folder, "--node", plan.name,
-                 "--cluster", "second", "--members", ",".join(map(member_text, new.plans)))  # fmt: skip
+        where = ("--data-dir", plan.folder, "--node", plan.name)
+        coordsvc("restore", backup, *where, "--cluster", "second", "--members", members)
     with new:
         resync = await asyncio.wait_for(anext(told), WAIT_S)
         assert resync.kind == "resync"
