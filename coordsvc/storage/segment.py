@@ -40,7 +40,8 @@ assert HEADER_BYTES % framing.ALIGNMENT == 0
 
 WAY_OUT: Final = (
     "This replica's copy cannot be trusted. To rebuild it from its peers: stop it, move its data "
-    "folder away, and start it again with an empty one."
+    "folder away, start it again with an empty one, and have it taken in afresh with "
+    "`coordctl members replace NAME`."
 )
 
 

@@ -124,10 +124,9 @@ class ChaosCluster(Cluster):
         self.nodes = {p.name: self._node(p, common) for p in self.plans}
 
     def _node(self, plan: PlacedPlan, common: list[str]) -> LocalNode:
-        name, disks = plan.name, self.small_disks
-        data = disks.folder_of(name) if disks is not None else plan.folder
+        name = plan.name
         arguments = [
-            *("--node", name, "--data-dir", str(data)),
+            *("--node", name, "--data-dir", str(self.data_of(name))),
             *("--client-address", plan.client_address),
             *("--peer-address", plan.peer_address),
             *("--http-address", plan.http_address),
@@ -135,6 +134,11 @@ class ChaosCluster(Cluster):
         ]
         prefix = [] if self.network is None else self.network.prefix(name)
         return PlacedNode(plan, arguments, prefix, self._variables_of(name))
+
+    def data_of(self, name: str) -> Path:
+        """Return the data folder of a node."""
+        disks = self.small_disks
+        return self.folder / name if disks is None else disks.folder_of(name)
 
     def _variables_of(self, name: str) -> dict[str, str]:
         preloading = [part for part in (self.bad_disks, self.clocks) if part is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from tests.sim.verdicts import NoProgress, RunFailed
 EXIT_FATAL = 70
 NOTICE_S = 5.0
 """A node whose disk fails must have ended within this time of the next write."""
+REPLACED_S = 30.0
+"""A member that lost its folder must vote again by then."""
 WITHOUT_LEADER_S = 15.0
 """A majority that can talk must have a leader by then."""
 SWELL_MIB = 20
@@ -57,6 +60,8 @@ class Faults:
             self.stop_leader_in_order,
             self.rolling_restart,
             self.hand_over,
+            self.lose_folder,
+            self.damage_log,
         ]
         if cluster.network is not None:
             self._kinds += [self.isolate_leader, self.isolate_one, self.cut_pair, self.cut_one_way]
@@ -169,6 +174,66 @@ class Faults:
             lambda: self._cluster.http(leader, place, method="POST", body={"to": target})
         )
         return f"{leader}>{target}"
+
+    # Folders.
+
+    async def _replace(self, name: str) -> None:
+        """Start a node that lost its folder, and have it taken in afresh until it votes again."""
+        self._cluster.restart(name)
+        others = [other for other in self._names if other != name]
+        until = asyncio.get_running_loop().time() + REPLACED_S
+        place, asked = f"/v1/cluster/members/{name}/replace", False
+        while True:
+            at = self._chance.choice(others)
+            if not asked:
+                answer = await self._ask(at, place, method="POST", body={})
+                asked = isinstance(answer, dict) and "made_at" in answer
+            seen = await self._ask(at, "/v1/cluster/members")
+            if asked and isinstance(seen, dict) and seen["committed"]:
+                votes = {member["id"]: member["votes"] for member in seen["members"]}
+                if votes == dict.fromkeys(self._names, True):
+                    return
+            if asyncio.get_running_loop().time() > until:
+                raise NoProgress(f"{name} was not taken in again: {seen}")
+            await self._live(0.1, 0.3)
+
+    async def _ask(self, name: str, place: str, **options: object) -> object:
+        return await asyncio.to_thread(
+            lambda: self._cluster.http(name, place, **options)  # type: ignore[arg-type]
+        )
+
+    async def lose_folder(self) -> str:
+        """A node loses all it had on disk: it must not vote until it is taken in afresh."""
+        (name,) = self._some(1)
+        await asyncio.to_thread(self._cluster.kill, name)
+        shutil.rmtree(self._cluster.data_of(name))
+        await self._live(0.2, 1)
+        await self._replace(name)
+        return name
+
+    async def damage_log(self) -> str:
+        """A byte in a log flips while its node is down: it stops at the start, or never sees it."""
+        (name,) = self._some(1)
+        await asyncio.to_thread(self._cluster.kill, name)
+        log = max(
+            (self._cluster.data_of(name) / "log").glob("*.log"), key=lambda f: f.stat().st_mtime
+        )
+        content = bytearray(log.read_bytes())
+        used = len(content.rstrip(b"\0"))
+        content[self._chance.randrange(used // 2)] ^= 1 << self._chance.randrange(8)
+        log.write_bytes(content)
+        self._cluster.restart(name)
+        node = self._cluster.nodes[name]
+        while node._process.poll() is None:
+            await self._load.run(0.2)
+            if await self._ask(name, "/v1/cluster"):
+                return f"{name} unseen"  # what it hit had been replaced by a snapshot
+        node.state = STOPPED
+        if node._process.returncode != EXIT_FATAL or log.name not in node.last_words():
+            raise NodeDied(f"{name}: damage in {log.name}: {node.last_words()}")
+        shutil.rmtree(self._cluster.data_of(name))
+        await self._replace(name)
+        return name
 
     # The network.
 
