@@ -57,6 +57,8 @@ class Leader:
         self._news_at: Millis = 0
         """When to tell those who do not know it of the commit; 0: everybody knows."""
         self._reads = ReadRounds()
+        self._confirmers: list[NodeId] = []
+        """Whom rounds of reads ask: enough for a quorum. Empty: to be chosen."""
         self.handlers: Handlers = {
             **handles(AppendReply, self.receive_append_reply),
             **handles(HeartbeatReply, self.receive_heartbeat_reply),
@@ -161,6 +163,7 @@ class Leader:
             for peer in rules.members_of(core.membership)
             if peer != core.me
         }
+        self._confirmers = []
 
     # Answers.
 
@@ -190,6 +193,8 @@ class Leader:
         progress.heard_ms = core.now
         if reply.round > progress.round:
             progress.round = reply.round
+            if sender not in self._confirmers:
+                self._confirmers = []  # it may have become the better one to ask
             self._confirm_reads()
         if core.now - progress.sent_ms >= core.settings.heartbeat_ms:
             progress.ask_again(core.log.last_index)
@@ -290,6 +295,9 @@ class Leader:
         if progress is not None:
             progress.probe()
             progress.paused = True
+        if peer in self._confirmers:
+            self._confirmers = []
+            self._heartbeat_at = self._core.now  # reads may wait for its answer: ask everybody
 
     def link_made(self, peer: NodeId) -> None:
         """Make ourselves known at once, and ask where the logs agree."""
@@ -320,6 +328,36 @@ class Leader:
             self._send_heartbeat(peer, progress)
         self._confirm_reads()
 
+    def _ask_quorum(self) -> None:
+        """Start a round for the reads with no more followers than it takes.
+
+        That saves the others, and us, two messages for each round. Should one not answer, the
+        next heartbeat is a round that asks everybody.
+        """
+        core = self._core
+        self._reads.start(core.commit, core.now)
+        self._confirmers = self._confirmers or self._choose_confirmers()
+        for peer in self._confirmers:
+            self._send_heartbeat(peer, self.followers[peer])
+        self._confirm_reads()
+
+    def _choose_confirmers(self) -> list[NodeId]:
+        """Return enough followers for a quorum; those first who answered last."""
+        core, chosen = self._core, list[NodeId]()
+        votes = {core.me: True}
+
+        def rank(peer: NodeId) -> tuple[bool, int]:
+            progress = self.followers[peer]
+            return progress.flow is not Flow.REPLICATE, -progress.round
+
+        for peer in sorted(self.followers, key=rank):
+            if core.members.quorum.verdict(votes) is Verdict.WON:
+                break
+            if rules.is_voter(core.membership, peer):
+                votes[peer] = True
+                chosen.append(peer)
+        return chosen
+
     def _send_heartbeat(self, peer: NodeId, progress: Progress, *, silent: bool = False) -> None:
         core = self._core
         commit = min(core.commit, progress.match)
@@ -331,7 +369,7 @@ class Leader:
         """Send what is due to each follower: at most one append, or the news of a commit."""
         core = self._core
         if self._reads.wants_round() and core.commit >= self._term_index:
-            self._beat()
+            self._ask_quorum()
         made: dict[Index, AppendRequest] = {}
         last = core.log.last_index
         news_due = core.now >= self._news_at

@@ -61,10 +61,11 @@ def counted(group: Group, *, count: int, outstanding: int, consistency: int) -> 
 def test_linearizable_reads_that_come_together_share_one_round(group: Group) -> None:
     counts = counted(group, count=READS, outstanding=OUTSTANDING, consistency=ops.LINEARIZABLE)
     assert counts["syncs"] == 0
-    assert 2 * BATCHES <= counts["messages"] <= 2 * BATCHES + 4, counts
+    assert BATCHES <= counts["messages"] <= BATCHES + 4, counts
     assert counts["client writes"] == BATCHES
-    for node in group.followers:
-        assert node.counts["messages"] <= BATCHES + 2, node.counts
+    answers = sorted(node.counts["messages"] for node in group.followers)
+    assert answers[0] <= 4, "a round asks no more followers than it takes"
+    assert answers[1] <= BATCHES + 2
 
 
 def test_local_reads_ask_nobody_and_are_answered_at_once(group: Group) -> None:
@@ -76,8 +77,8 @@ def test_local_reads_ask_nobody_and_are_answered_at_once(group: Group) -> None:
 @pytest.mark.parametrize(
     ("consistency", "outstanding", "most"),
     [
-        (ops.LINEARIZABLE, 1, 330),
-        (ops.LINEARIZABLE, OUTSTANDING, 30),
+        (ops.LINEARIZABLE, 1, 300),
+        (ops.LINEARIZABLE, OUTSTANDING, 29),
         (ops.STALE, 1, 110),
         (ops.STALE, OUTSTANDING, 23),
     ],

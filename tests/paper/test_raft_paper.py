@@ -442,7 +442,7 @@ def test_6_4_a_read_waits_for_an_entry_of_the_term_and_for_a_round() -> None:
     node.step("n2", HeartbeatReply(2, 1), LATE)
     assert not node.ready().reads
     ack(node, "n2")
-    (beat, _) = sent(node.ready(), Heartbeat)
+    (beat,) = sent(node.ready(), Heartbeat)
     assert beat.round == 2
     node.step("n2", HeartbeatReply(2, 1), LATE)
     assert not node.ready().reads

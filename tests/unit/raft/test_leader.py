@@ -165,13 +165,52 @@ def test_one_round_of_heartbeats_serves_all_reads_that_wait() -> None:
     node = leader()
     for token in (1, 2, 3):
         node.read(token, LATE)
-    (beat, _) = sent(node.ready(), Heartbeat)
+    (beat,) = sent(node.ready(), Heartbeat)
     node.read(4, LATE)
     assert not sent(node.ready(), Heartbeat)
-    node.step("n3", HeartbeatReply(1, beat.round), LATE)
+    node.step("n2", HeartbeatReply(1, beat.round), LATE)
     ready = node.ready()
     assert ready.reads == [(1, 1), (2, 1), (3, 1)]
     assert sent(ready, Heartbeat)[0].round == beat.round + 1
+
+
+def asked(node: RaftNode) -> dict[str, int]:
+    """Return who was sent which round of heartbeats."""
+    return {to: m.round for to, m in node.ready().send_now if type(m) is Heartbeat}
+
+
+def test_a_round_of_reads_asks_no_more_followers_than_it_takes() -> None:
+    node = leader(voters=("n1", "n2", "n3", "n4", "n5"))
+    node.read(1, LATE)
+    assert asked(node) == {"n2": 2, "n3": 2}
+    for peer in ("n2", "n3"):
+        node.step(peer, HeartbeatReply(1, 2), LATE)
+    assert node.ready().reads == [(1, 1)]
+    assert node.deadline() == LATE + 100, "the others are not to be kept waiting for a heartbeat"
+
+
+def test_who_does_not_answer_is_passed_over_from_the_next_heartbeat_on() -> None:
+    node = leader()
+    node.read(1, LATE)
+    assert asked(node) == {"n2": 2}
+    node.wake(LATE + 100)
+    assert asked(node) == {"n2": 3, "n3": 3}
+    node.step("n3", HeartbeatReply(1, 3), LATE + 101)
+    assert node.ready().reads == [(1, 1)]
+    node.read(2, LATE + 101)
+    assert asked(node) == {"n3": 4}
+
+
+def test_when_the_link_to_whom_reads_ask_closes_everybody_is_asked_at_once() -> None:
+    node = leader()
+    node.read(1, LATE)
+    assert asked(node) == {"n2": 2}
+    node.link_lost("n3", LATE + 1)
+    assert node.deadline() == LATE + 100
+    node.link_lost("n2", LATE + 2)
+    assert node.deadline() == LATE + 2
+    node.wake(LATE + 2)
+    assert asked(node) == {"n2": 3, "n3": 3}
 
 
 def test_an_answer_to_an_older_round_confirms_no_newer_read() -> None:
