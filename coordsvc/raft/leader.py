@@ -8,7 +8,7 @@ from typing import Final
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
 from coordsvc.raft import membership as rules
-from coordsvc.raft.core import Core, Handlers, handles
+from coordsvc.raft.core import NEVER, Core, Handlers, handles
 from coordsvc.raft.membership import Refusal
 from coordsvc.raft.messages import (
     NOOP,
@@ -28,6 +28,8 @@ from coordsvc.raft.quorum import Verdict
 from coordsvc.raft.reads import ReadRounds
 from coordsvc.raft.ready import Proposed
 
+DOUBT_SHARE: Final = 10
+"""Who was asked to confirm reads has such a share of the time between heartbeats to answer."""
 PROMPT_MS: Final = 1_000
 """How long after a hint that clients of a follower wait it is told of each commit at once."""
 
@@ -59,6 +61,8 @@ class Leader:
         self._reads = ReadRounds()
         self._confirmers: list[NodeId] = []
         """Whom rounds of reads ask: enough for a quorum. Empty: to be chosen."""
+        self._doubt_at: Millis = NEVER
+        """When to ask everybody, if a round that asked only these is still not confirmed."""
         self.handlers: Handlers = {
             **handles(AppendReply, self.receive_append_reply),
             **handles(HeartbeatReply, self.receive_heartbeat_reply),
@@ -74,6 +78,7 @@ class Leader:
         self.handover = None
         self._asked_to_run = False
         self._reads = ReadRounds()
+        self._doubt_at = NEVER
         self._term_durable = core.members.quorum.verdict({core.me: True}) is not Verdict.WON
         self._settle_followers()
         self._term_index = core.append(Entry(core.term, NOOP, core.log.last_stamp_ms, b""))
@@ -89,7 +94,7 @@ class Leader:
 
     def deadline(self) -> Millis:
         """Return when the next heartbeat is due, or the handover is over."""
-        due = self._heartbeat_at
+        due = min(self._heartbeat_at, self._doubt_at)
         if self.handover:
             due = min(due, self.handover.until)
         return min(due, self._news_at) if self._news_at else due
@@ -100,7 +105,7 @@ class Leader:
         if self.handover and core.now >= self.handover.until:
             core.logger.warning("raft.handover_failed", target=self.handover.target)
             self.handover = None
-        if core.now < self._heartbeat_at:
+        if core.now < min(self._heartbeat_at, self._doubt_at):
             return
         if self._quorum_heard_ms() + core.settings.election_ms <= core.now:
             core.logger.warning("raft.quorum_lost", term=core.term)
@@ -267,6 +272,8 @@ class Leader:
         rounds = {peer: progress.round for peer, progress in self.followers.items()}
         rounds[core.me] = self._reads.round
         core.out.reads += self._reads.confirm(core.members.quorum.reached(rounds))
+        if not self._reads.is_flying:
+            self._doubt_at = NEVER
 
     def lease_until(self) -> Millis:
         """Return until when no other can be elected; 0 if that cannot be proved.
@@ -322,6 +329,7 @@ class Leader:
         """Send a heartbeat to everybody: the sign of life, and a round for the reads."""
         core = self._core
         self._heartbeat_at = core.now + core.settings.heartbeat_ms
+        self._doubt_at = NEVER
         ready_to_read = core.commit >= self._term_index
         self._reads.start(core.commit if ready_to_read else None, core.now)
         for peer, progress in self.followers.items():
@@ -331,11 +339,12 @@ class Leader:
     def _ask_quorum(self) -> None:
         """Start a round for the reads with no more followers than it takes.
 
-        That saves the others, and us, two messages for each round. Should one not answer, the
-        next heartbeat is a round that asks everybody.
+        That saves the others, and us, two messages for each round. If one does not answer soon,
+        everybody is asked.
         """
         core = self._core
         self._reads.start(core.commit, core.now)
+        self._doubt_at = core.now + core.settings.heartbeat_ms // DOUBT_SHARE
         self._confirmers = self._confirmers or self._choose_confirmers()
         for peer in self._confirmers:
             self._send_heartbeat(peer, self.followers[peer])

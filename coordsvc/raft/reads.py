@@ -33,6 +33,11 @@ class ReadRounds:
         """Tell whether reads wait and no earlier round is still under way."""
         return bool(self._waiting) and not self._flying
 
+    @property
+    def is_flying(self) -> bool:
+        """Whether reads wait for the answers to a round."""
+        return bool(self._flying)
+
     def start(self, commit: Index | None, now: Millis) -> int:
         """Start a round and return its number.
 
