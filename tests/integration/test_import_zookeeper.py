@@ -12,26 +12,41 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.security import make_acl, make_digest_acl
 
+from coordsvc.protocols.zookeeper.identity import digest_of
+from tests.integration.cluster import Cluster
 from tests.zookeeper import reference
 from tests.zookeeper.script import SUPER
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.slow,
-    pytest.mark.skipif(reference.missing() is not None, reason=str(reference.missing())),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    with reference.Reference(tmp_path_factory.mktemp("source")) as zookeeper:
+@pytest.fixture(scope="module", params=["zookeeper", "ourselves"])
+def source(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    if request.param == "ourselves":
+        options = ("--zookeeper-super-digest", digest_of(SUPER.encode()))
+        with Cluster(folder, nodes=1, options=options) as cluster:
+            yield cluster.plans[0].client_address
+        return
+    if reference.missing() is not None:
+        pytest.skip(str(reference.missing()))
+    with reference.Reference(folder) as zookeeper:
         yield f"{zookeeper.addresses[0][0]}:{zookeeper.addresses[0][1]}"
+
+
+@pytest.fixture(autouse=True)
+def clean(clients):
+    """Empty the target: it outlives the source."""
+    yield
+    for path in ("/one", "/two", "/three"):
+        clients[1].delete(path, recursive=True)
 
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
-    with reference.Reference(tmp_path_factory.mktemp("target")) as zookeeper:
-        yield f"{zookeeper.addresses[0][0]}:{zookeeper.addresses[0][1]}"
+    options = ("--zookeeper-super-digest", digest_of(SUPER.encode()))
+    with Cluster(tmp_path_factory.mktemp("target"), options=options) as cluster:
+        yield ",".join(plan.client_address for plan in cluster.plans)
 
 
 @pytest.fixture
