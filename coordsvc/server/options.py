@@ -306,6 +306,12 @@ ZOOKEEPER_SUPER_DIGEST: Final = Option(
     "",
     "Whom no ACL stops: a ZooKeeper client that authenticates as this user (default: nobody).",
 )
+ZOOKEEPER_READ_ONLY: Final = Option(
+    "zookeeper-read-only",
+    _SWITCHED,
+    "false",
+    "Serve reads without a quorum to ZooKeeper clients that ask for it.",
+)
 ZOOKEEPER_WORDS: Final = Option(
     "zookeeper-words",
     _WORDS,
@@ -440,6 +446,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ZOOKEEPER_TIMEOUT_MIN_MS,
     ZOOKEEPER_TIMEOUT_MAX_MS,
     ZOOKEEPER_SUPER_DIGEST,
+    ZOOKEEPER_READ_ONLY,
     ZOOKEEPER_WORDS,
     ZOOKEEPER_ADMIN_ADDRESS,
     ZOOKEEPER_METRICS_ADDRESS,

@@ -8,7 +8,12 @@ import time
 
 import pytest
 from kazoo.client import KazooClient
-from kazoo.exceptions import BadArgumentsError, BadVersionError, NoAuthError
+from kazoo.exceptions import (
+    BadArgumentsError,
+    BadVersionError,
+    NoAuthError,
+    NotReadOnlyCallError,
+)
 
 from coordsvc.protocols.zookeeper.identity import digest_of
 from tests.integration.cluster import HOST, Cluster, member_text
@@ -130,3 +135,31 @@ def test_a_server_joins_and_leaves_by_reconfig_and_watchers_hear_of_it(ensemble,
     data, _ = leave(root, 4)
     assert "server.4" not in data.decode()
     assert len(lines_of(root)) == 4
+
+
+def test_without_a_quorum_a_node_serves_reads_to_those_who_ask_for_them(tmp_path):
+    options = (*OPTIONS, "--zookeeper-read-only")
+    with Cluster(tmp_path, options=options) as cluster:
+        writer = KazooClient(cluster.plans[0].client_address)
+        writer.start(timeout=10)
+        writer.create("/a", b"1")
+        for plan in cluster.plans[1:]:
+            until(lambda plan=plan: cluster.http(plan.name, "/v1/tree/a?data"), "it is not there")
+        writer.stop()
+        writer.close()
+        cluster.kill("n2")
+        cluster.kill("n3")
+        alone = cluster.plans[0]
+        until(lambda: said(alone, b"isro") == "ro", "it still knows a leader")
+        assert "Mode: read-only\n" in said(alone, b"srvr")
+        reader = KazooClient(alone.client_address, read_only=True)
+        reader.start(timeout=10)
+        assert reader.get("/a")[0] == b"1"
+        assert reader.client_state == "CONNECTED_RO"
+        with pytest.raises(NotReadOnlyCallError):
+            reader.set("/a", b"2")
+        cluster.restart("n2")
+        until(lambda: reader.client_state == "CONNECTED", "it does not come back")
+        reader.retry(reader.set, "/a", b"2")
+        reader.stop()
+        reader.close()

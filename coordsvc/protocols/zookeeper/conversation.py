@@ -13,7 +13,7 @@ from typing import Final
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.protocols.zookeeper import numbers
+from coordsvc.protocols.zookeeper import numbers, readonly
 from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
 from coordsvc.protocols.zookeeper.facts import ConnectionFacts
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
@@ -69,8 +69,8 @@ class ZooKeeperConversation:
     __slots__ = (
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
         "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_laters", "_line",
-        "_outbox", "_prefix", "_replica", "_serial", "_splitter", "_stage", "_timeout_ms",
-        "_unsent_bytes", "pending", "session", "tally", "who",
+        "_outbox", "_prefix", "_read_only", "_replica", "_serial", "_splitter", "_stage",
+        "_timeout_ms", "_unsent_bytes", "pending", "session", "tally", "who",
     )  # fmt: skip
 
     def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
@@ -81,6 +81,7 @@ class ZooKeeperConversation:
         self._stage = _CONNECTING
         self._splitter = FrameSplitter()
         self._greeting: ConnectRequest | None = None
+        self._read_only = False
         self._answers = Answers(hall, self)
         self._prefix = b""
         self._serial: Serial = 0
@@ -138,23 +139,9 @@ class ZooKeeperConversation:
 
     def facts(self, now: Millis, wall_now: Millis, *, secure: bool) -> ConnectionFacts:
         """Return what operators are told of this connection; `wall_now` is ms since 1970."""
-        tally = self.tally
-        return ConnectionFacts(
-            self._address,
-            self.session,
-            len(self._line) + len(self._held),
-            tally.received,
-            tally.sent,
-            tally.last_op,
-            wall_now - (now - tally.since),
-            self._timeout_ms,
-            tally.last_xid,
-            self._replica.machine.revision,
-            wall_now - (now - self._heard_at),
-            tally.meter.last,
-            tally.meter.latency(),
-            secure,
-        )
+        queued, zxid = len(self._line) + len(self._held), self._replica.machine.revision
+        client = (self._address, self.session, queued, self._timeout_ms)
+        return self.tally.facts((*client, zxid, self._heard_at, secure), now, wall_now)
 
     def congested(self, is_so: bool) -> None:
         """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
@@ -227,7 +214,9 @@ class ZooKeeperConversation:
             max(greeting.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
         )
         replica.connect(self)
-        if greeting.session:
+        if readonly.is_wanted(hall, greeting):
+            self._open_read_only(greeting)
+        elif greeting.session:
             replica.read(self, 0, greeting, consistency=ops.LINEARIZABLE, min_revision=0, now=now)
         else:
             replica.enter(
@@ -238,6 +227,22 @@ class ZooKeeperConversation:
                 "zookeeper",
                 self._address,
             )
+
+    def _open_read_only(self, greeting: ConnectRequest) -> None:
+        response = readonly.welcome(self._hall, greeting, self._timeout_ms)
+        if response is None:
+            self._close()
+            return
+        self._stage, self._read_only, self.session = _OPEN, True, response.session
+        self._send(pack_frame(pack_connect_response(response)))
+
+    def _refuse(self, xid: int, op: int) -> None:
+        """Do nothing that would need a quorum."""
+        if readonly.may_end(self.session, op):
+            self._fail(xid, numbers.OK)
+            self._close()
+        else:
+            self._fail(xid, numbers.NOT_READ_ONLY)
 
     @property
     def _is_full(self) -> bool:
@@ -276,7 +281,9 @@ class ZooKeeperConversation:
         tally.received += 1
         tally.last_op, tally.last_xid = op, xid
         line = self._line
-        if op in WRITES:
+        if self._read_only and op in readonly.REFUSED:
+            self._refuse(xid, op)
+        elif op in WRITES:
             if self._laters:
                 return False
             self._write(xid, op, frame)
@@ -429,6 +436,8 @@ class ZooKeeperConversation:
 
     def rejected(self, code: int, text: str) -> None:
         """Close; a client whose session is no more is told so if it asks for it."""
+        if self._read_only and code == codes.NO_QUORUM:
+            return
         if self._stage == _ATTACHING and code in {codes.SESSION_EXPIRED, codes.BAD_PASSWORD}:
             assert self._greeting is not None
             read_only = None if self._greeting.read_only is None else False
@@ -487,4 +496,6 @@ class ZooKeeperConversation:
         """Native claims mean nothing to this client."""
 
     def leader_changed(self, leader: NodeId | None, term: Term) -> None:
-        """Who leads means nothing to this client."""
+        """Send a client away that was served for want of a leader."""
+        if self._read_only and leader is not None:
+            self._close()

@@ -36,6 +36,8 @@ class ZooKeeperHall:
     """`user:base64` of whom no ACL stops; empty: nobody."""
     super_users: frozenset[str] = frozenset()
     """SASL users and subjects of certificates whom no ACL stops."""
+    read_only: bool = False
+    """Whether clients that ask for it are served without a quorum."""
     new_sasl: Callable[[], DigestMd5 | None] = lambda: None
     """Begin an authentication with SASL; None: there are no users to show to be."""
     config: Callable[[], bytes] = lambda: b""

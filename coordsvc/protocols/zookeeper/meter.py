@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from coordsvc.base.ids import Millis
-from coordsvc.protocols.zookeeper.facts import Latency
+from coordsvc.protocols.zookeeper.facts import ConnectionFacts, Latency
+
+Connection: TypeAlias = tuple[str, int, int, Millis, int, Millis, bool]
+"""Address, session, requests in line, timeout, last zxid, when it was heard, whether it is TLS."""
 
 
 class Meter:
@@ -61,6 +66,26 @@ class Tally:
             self._asked_at = 0
             self.meter.add(took)
             also.add(took)
+
+    def facts(self, about: Connection, now: Millis, wall_now: Millis) -> ConnectionFacts:
+        """Return what operators are told; `wall_now` is ms since 1970."""
+        address, session, queued, timeout_ms, zxid, heard_at, secure = about
+        return ConnectionFacts(
+            address,
+            session,
+            queued,
+            self.received,
+            self.sent,
+            self.last_op,
+            wall_now - (now - self.since),
+            timeout_ms,
+            self.last_xid,
+            zxid,
+            wall_now - (now - heard_at),
+            self.meter.last,
+            self.meter.latency(),
+            secure,
+        )
 
     def reset(self) -> None:
         """Begin anew."""

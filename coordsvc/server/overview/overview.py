@@ -64,8 +64,13 @@ class Overview:
 
     @property
     def is_serving(self) -> bool:
-        """Whether there is a leader."""
-        return self._replica.raft.leader is not None and not self._replica.health.differs
+        """Whether there is a leader, or clients are served without."""
+        has_leader = self._replica.raft.leader is not None
+        return (has_leader or self._is_read_only) and not self._replica.health.differs
+
+    @property
+    def _is_read_only(self) -> bool:
+        return self._server.zookeeper.read_only and self._replica.raft.leader is None
 
     # ------------------------------------------------------------------ numbers
 
@@ -74,7 +79,7 @@ class Overview:
         hall, replica = self._server.zookeeper, self._replica
         return ServerFacts(
             mode=self._mode(),
-            read_only=False,
+            read_only=self._is_read_only,
             latency=hall.meter.latency(),
             received=hall.received - self._received_before,
             sent=hall.sent - self._sent_before,

@@ -168,6 +168,7 @@ class _Reader:
         per_host = self._number("maxClientCnxns", CONNECTIONS_PER_HOST)
         bounds = (0, CONNECTIONS_MAX)
         options["connections-per-host-max"] = str(self._clamped("maxClientCnxns", per_host, bounds))
+        options["zookeeper-read-only"] = str(self._switch("readonlymode.enabled")).lower()
         self._words()
         if "admin.serverPort" in pairs and pairs.get("admin.enableServer", "").lower() != "false":
             host = pairs.get("admin.serverAddress", EVERYWHERE)

@@ -70,6 +70,7 @@ def test_the_sample_of_the_distribution_is_a_lone_node():
         "zookeeper-timeout-min-ms": "4000",
         "zookeeper-timeout-max-ms": "40000",
         "connections-per-host-max": "60",
+        "zookeeper-read-only": "false",
         "node": "n1",
         "client-address": "0.0.0.0:2181",
         "advertise-client": "machine:2181",
@@ -165,6 +166,7 @@ def test_operators_find_what_they_ask_for_where_the_file_says():
     options = translated(
         base
         + "4lw.commands.whitelist=stat, ruok,conf,gtmk\nadmin.serverPort=8080\nmaxClientCnxns=0\n"
+        + "readonlymode.enabled=true\n"
         + "metricsProvider.className=org.apache.zookeeper.metrics.prometheus"
         + ".PrometheusMetricsProvider\nmetricsProvider.httpHost=127.0.0.1\n"
     )
@@ -172,6 +174,7 @@ def test_operators_find_what_they_ask_for_where_the_file_says():
     assert options.options["zookeeper-admin-address"] == "0.0.0.0:8080"
     assert options.options["zookeeper-metrics-address"] == "127.0.0.1:7000"
     assert options.options["connections-per-host-max"] == "0"
+    assert options.options["zookeeper-read-only"] == "true"
     first, second = warnings(options)
     assert first == "4lw.commands.whitelist: gtmk not known here"
     assert second.startswith("0.0.0.0:8080: open")
