@@ -71,6 +71,7 @@ class Settings:
     session_timeout_ms: int
     zookeeper_timeout_min_ms: int
     zookeeper_timeout_max_ms: int
+    zookeeper_frame_bytes_max: int
     zookeeper_read_only: bool
     zookeeper_words: frozenset[str]
     zookeeper_admin_address: Address | None
@@ -286,6 +287,7 @@ class _Reader:
             zookeeper_timeout_min_ms=self.take(options.ZOOKEEPER_TIMEOUT_MIN_MS),
             zookeeper_timeout_max_ms=self.take(options.ZOOKEEPER_TIMEOUT_MAX_MS),
             zookeeper_super_digest=self.take(options.ZOOKEEPER_SUPER_DIGEST),
+            zookeeper_frame_bytes_max=self.take(options.ZOOKEEPER_FRAME_BYTES_MAX),
             zookeeper_read_only=self.take(options.ZOOKEEPER_READ_ONLY),
             zookeeper_words=self.take(options.ZOOKEEPER_WORDS),
             zookeeper_admin_address=self.take(options.ZOOKEEPER_ADMIN_ADDRESS),

@@ -306,6 +306,12 @@ ZOOKEEPER_SUPER_DIGEST: Final = Option(
     "",
     "Whom no ACL stops: a ZooKeeper client that authenticates as this user (default: nobody).",
 )
+ZOOKEEPER_FRAME_BYTES_MAX: Final = Option(
+    "zookeeper-frame-bytes-max",
+    _number(64 * limits.KIB, limits.FRAME_BYTES_MAX - limits.KIB),
+    "1048575",
+    "Longest request taken from a ZooKeeper client (ZooKeeper's jute.maxbuffer).",
+)
 ZOOKEEPER_READ_ONLY: Final = Option(
     "zookeeper-read-only",
     _SWITCHED,
@@ -446,6 +452,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ZOOKEEPER_TIMEOUT_MIN_MS,
     ZOOKEEPER_TIMEOUT_MAX_MS,
     ZOOKEEPER_SUPER_DIGEST,
+    ZOOKEEPER_FRAME_BYTES_MAX,
     ZOOKEEPER_READ_ONLY,
     ZOOKEEPER_WORDS,
     ZOOKEEPER_ADMIN_ADDRESS,

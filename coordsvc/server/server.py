@@ -215,6 +215,7 @@ def _zookeeper_hall(settings: Settings, replica: Replica) -> ZooKeeperHall:
         settings.zookeeper_timeout_max_ms,
         super_digest=settings.zookeeper_super_digest,
         super_users=settings.super_users,
+        frame_bytes_max=settings.zookeeper_frame_bytes_max,
         read_only=settings.zookeeper_read_only,
         new_sasl=lambda: (
             DigestMd5(settings.sasl_users, secrets.token_urlsafe(NONCE_BYTES))

@@ -79,7 +79,7 @@ class ZooKeeperConversation:
         self._replica = hall.replica
         self._address = address
         self._stage = _CONNECTING
-        self._splitter = FrameSplitter()
+        self._splitter = FrameSplitter(hall.frame_bytes_max)
         self._greeting: ConnectRequest | None = None
         self._read_only = False
         self._answers = Answers(hall, self)
@@ -238,11 +238,10 @@ class ZooKeeperConversation:
 
     def _refuse(self, xid: int, op: int) -> None:
         """Do nothing that would need a quorum."""
-        if readonly.may_end(self.session, op):
-            self._fail(xid, numbers.OK)
+        error = readonly.refusal_of(self.session, op)
+        self._fail(xid, error)
+        if error == numbers.OK:
             self._close()
-        else:
-            self._fail(xid, numbers.NOT_READ_ONLY)
 
     @property
     def _is_full(self) -> bool:

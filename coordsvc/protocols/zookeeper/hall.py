@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.zookeeper import numbers
+from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX
 from coordsvc.protocols.zookeeper.meter import Meter
 from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.replica.replica import Replica
@@ -36,6 +37,8 @@ class ZooKeeperHall:
     """`user:base64` of whom no ACL stops; empty: nobody."""
     super_users: frozenset[str] = frozenset()
     """SASL users and subjects of certificates whom no ACL stops."""
+    frame_bytes_max: int = FRAME_BYTES_MAX
+    """Of a request; a longer one ends its connection."""
     read_only: bool = False
     """Whether clients that ask for it are served without a quorum."""
     new_sasl: Callable[[], DigestMd5 | None] = lambda: None

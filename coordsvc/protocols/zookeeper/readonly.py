@@ -43,6 +43,7 @@ def welcome(
     return ConnectResponse(timeout_ms, known.id, known.password, True)
 
 
-def may_end(session: SessionId, op: int) -> bool:
-    """Tell whether this is the end of a session that is known here only."""
-    return op == numbers.CLOSE_SESSION and session >= LOCAL
+def refusal_of(session: SessionId, op: int) -> int:
+    """Return the error of a refused operation; OK for the end of a session known here only."""
+    ends = op == numbers.CLOSE_SESSION and session >= LOCAL
+    return numbers.OK if ends else numbers.NOT_READ_ONLY

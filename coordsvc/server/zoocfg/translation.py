@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Final
 
 from coordsvc.base import limits
+from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX
 from coordsvc.protocols.zookeeper.words import WORDS
 from coordsvc.server.addresses import HTTP_PORT, PORT_MAX, Address, address_of
 from coordsvc.server.tls import NONE, OPTIONAL, REQUIRED
@@ -34,6 +35,7 @@ LOOPBACK: Final = "127.0.0.1"
 WARNING: Final = "warning"
 INFO: Final = "info"
 _WHITELIST: Final = "4lw.commands.whitelist"
+_FRAME_BYTES: Final = (64 * limits.KIB, limits.FRAME_BYTES_MAX - limits.KIB)
 _CLIENT_AUTH: Final = {"none": NONE, "want": OPTIONAL, "need": REQUIRED}
 _SNAPSHOT_ENTRIES: Final = (100, 10**9)
 _SNAPSHOT_BYTES: Final = (limits.MIB, 10**12)
@@ -109,7 +111,7 @@ class _Reader:
     def _number(self, name: str, default: int) -> int:
         text = self._pairs.get(name, "")
         try:
-            return int(text) if text else default
+            return int(text, 16 if text.lower().startswith("0x") else 10) if text else default
         except ValueError:
             self._result.faults.append(f"{name} = {text}: is not a whole number")
             return default
@@ -169,6 +171,10 @@ class _Reader:
         bounds = (0, CONNECTIONS_MAX)
         options["connections-per-host-max"] = str(self._clamped("maxClientCnxns", per_host, bounds))
         options["zookeeper-read-only"] = str(self._switch("readonlymode.enabled")).lower()
+        if "jute.maxbuffer" in pairs:
+            size = self._number("jute.maxbuffer", FRAME_BYTES_MAX)
+            size = self._clamped("jute.maxbuffer", size, _FRAME_BYTES)
+            options["zookeeper-frame-bytes-max"] = str(size)
         self._words()
         if "admin.serverPort" in pairs and pairs.get("admin.enableServer", "").lower() != "false":
             host = pairs.get("admin.serverAddress", EVERYWHERE)
@@ -284,8 +290,10 @@ class _Reader:
         if own is None:
             faults.append(f"myid is {number}, but there is no server.{number}")
         elif own not in participants or self._pairs.get("peerType", "").lower() == OBSERVER:
-            faults.append(
-                f"server.{number} is an observer: members of a new cluster are participants"
+            self._result.options["join"] = "true"
+            self._result.warn(
+                f"server.{number} is an observer: it waits until it is added, by coordctl members "
+                "add --learner or by reconfig"
             )
         return own
 
@@ -337,6 +345,13 @@ class _Reader:
             "http-address": str(Address(client.host, _http_port(client.port))),
             "members": ",".join(_member_text(each, ports[each.id]) for each in participants),
         }
+        if own not in participants:  # nothing in the members says where it is reached
+            host = own.quorum.host
+            self._result.options |= {
+                "advertise-client": str(Address(host, client.port)),
+                "advertise-peer": str(own.quorum),
+                "advertise-http": str(Address(host, _http_port(client.port))),
+            }
 
     def _client_ports(
         self, own: EnsembleServer, servers: list[EnsembleServer], own_port: int

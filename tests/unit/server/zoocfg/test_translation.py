@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordsvc.server.addresses import members_of
+from coordsvc.server.config import resolve
 from coordsvc.server.options import OPTIONS
 from coordsvc.server.zoocfg.keys import KEYS
 from coordsvc.server.zoocfg.properties import parse
@@ -166,7 +167,7 @@ def test_operators_find_what_they_ask_for_where_the_file_says():
     options = translated(
         base
         + "4lw.commands.whitelist=stat, ruok,conf,gtmk\nadmin.serverPort=8080\nmaxClientCnxns=0\n"
-        + "readonlymode.enabled=true\n"
+        + "readonlymode.enabled=true\njute.maxbuffer=0x200000\n"
         + "metricsProvider.className=org.apache.zookeeper.metrics.prometheus"
         + ".PrometheusMetricsProvider\nmetricsProvider.httpHost=127.0.0.1\n"
     )
@@ -175,6 +176,7 @@ def test_operators_find_what_they_ask_for_where_the_file_says():
     assert options.options["zookeeper-metrics-address"] == "127.0.0.1:7000"
     assert options.options["connections-per-host-max"] == "0"
     assert options.options["zookeeper-read-only"] == "true"
+    assert options.options["zookeeper-frame-bytes-max"] == str(2 * 2**20)
     first, second = warnings(options)
     assert first == "4lw.commands.whitelist: gtmk not known here"
     assert second.startswith("0.0.0.0:8080: open")
@@ -257,7 +259,12 @@ def test_what_is_not_done_is_told_unless_nothing_is_lost():
 
 def test_an_observer_cannot_found_a_cluster():
     four = THREE + "server.4=zoo4:2888:3888:observer\n"
-    assert "is an observer" in faults(four, my_id="4")[0]
+    waiting = translated(four, my_id="4")
+    assert (waiting.faults, waiting.options["join"]) == ([], "true")
+    assert "is an observer: it waits until it is added" in warnings(waiting)[0]
+    assert "n4" not in waiting.options["members"]
+    settings = resolve(flags=waiting.options, environment={}).settings
+    assert (settings.join, str(settings.advertise_client)) == (True, "zoo4:2181")
     members = members_of(translated(four, my_id="1").options["members"])
     assert [member.name for member in members] == ["n1", "n2", "n3"]
 
