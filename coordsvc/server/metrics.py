@@ -55,6 +55,11 @@ GAUGES: Final[tuple[tuple[str, str, Number], ...]] = (
     ),
     ("raft_members", "Members that vote.", lambda s: len(s.replica.raft.membership.voters)),
     (
+        "raft_is_learner",
+        "Whether this node is a member without a vote.",
+        lambda s: s.replica.node in s.replica.raft.membership.learners,
+    ),
+    (
         "raft_learners",
         "Members that do not vote (yet).",
         lambda s: len(s.replica.raft.membership.learners),

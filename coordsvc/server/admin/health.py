@@ -75,7 +75,10 @@ class Health:
         return "this replica has failed and stops" if self._server.stopped.done() else ""
 
     def _leader(self) -> str:
-        return "" if self._server.replica.raft.leader is not None else "no leader is known"
+        replica = self._server.replica
+        if replica.raft.leader is not None:
+            return ""
+        return replica.members.gate.standing or "no leader is known"
 
     def _log(self) -> str:
         busy_s = self._server.driver.log_busy_s

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import MemberInfo
 from coordsvc.replica.changes import Fault, MembersChange, replacement_of
 from coordsvc.replica.members import ANSWER_MS, PATIENCE_MS
@@ -84,6 +85,23 @@ def test_a_learner_that_is_to_stay_one_does(three):
     outcome = change(three, three.leader, promote=("d",))
     assert outcome.fault is None
     assert voters(three, "a") == ("a", "b", "c", "d")
+
+
+def test_a_learner_serves_clients_as_any_member_does(three):
+    change(three, three.leader, add=(newcomer("d"),))
+    three.join("d")
+    three.advance(1_000)
+    client, watcher = three.client("d"), three.client("d")
+    three["d"].watches.add(watcher, 1, "/x", ops.WATCH_NODE, with_data=False)
+    serial = client.put("/x", b"1")
+    three.advance(200)
+    assert client.answers[serial].code == codes.OK
+    assert [event[3] for event in watcher.of("event")] == ["/x"]
+    for consistency in (ops.LINEARIZABLE, ops.SEQUENTIAL, ops.STALE):
+        client.read("read", now=three.now, consistency=consistency)
+        three.settle()
+    assert len(client.of("served")) == 3
+    assert {served[2] for served in client.of("served")} == {three[three.leader].applied}
 
 
 def test_a_node_that_waits_to_be_added_elects_nobody(three):
