@@ -41,7 +41,7 @@ assert HEADER_BYTES % framing.ALIGNMENT == 0
 WAY_OUT: Final = (
     "This replica's copy cannot be trusted. To rebuild it from its peers: stop it, move its data "
     "folder away, start it again with an empty one, and have it taken in afresh with "
-    "`coordctl members replace NAME`."
+    "`coordctl members replace NAME`. `coordsvc inspect` shows what is in the folder."
 )
 
 
