@@ -10,6 +10,7 @@ The bounds are a little above what is needed now. Raise one only with a reason t
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 
 import pytest
@@ -21,11 +22,13 @@ from coordsvc.server.peers import PeerSocket
 from coordsvc.server.server import Server
 from coordsvc_client import connect
 from coordsvc_client.wire import codes, ops
+from tests.bench.bare import connect_bare
 from tests.bench.lockstep import OUTSTANDING, PATH, VALUE, Group
 from tests.ports import free_ports
 
 WRITES = 1_000
 BATCHES = WRITES // OUTSTANDING
+CONNECTIONS = 100
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +182,30 @@ async def test_a_write_needs_no_task_and_shares_syncs_and_socket_writes(
     assert counts["peer writes"] <= 12 * BATCHES, counts
     assert all(count >= BATCHES for count in sorted(syncs)[1:]), "a majority has to sync each batch"
     assert all(count <= 3 * BATCHES for count in syncs), syncs
+
+
+async def test_connections_that_are_gone_leave_nothing_to_the_collector(
+    servers: list[Server],
+) -> None:
+    # What has survived two looks of the collector is never looked at again (GC_THRESHOLDS).
+    leader = await leader_of(servers)
+    addresses = [str(leader.settings.client_address)]
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gone = await connect_bare(addresses, CONNECTIONS, session_ms=10_000)
+        assert len(leader.clients.connections) == CONNECTIONS
+        while gone:
+            gone.pop().close()
+        async with asyncio.timeout(20):
+            while leader.clients.connections:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        gc.collect()
+        left = Counter(type(each).__name__ for each in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not {"NativeConversation", "ClientSocket", "FrameSplitter"} & left.keys(), left
