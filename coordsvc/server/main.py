@@ -66,6 +66,7 @@ async def serve(settings: Settings, log: Logger) -> int:
     if error is None:
         await server.stop()
     await admin.close()
+    await overview.data_size.close()
     if error is not None:
         return EXIT_FATAL
     log.info("stopped")

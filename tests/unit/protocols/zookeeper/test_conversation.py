@@ -385,3 +385,14 @@ def test_a_native_stat_is_zookeepers(guest, house):
         native.pzxid,
     )  # fmt: skip
     assert Reader(guest.children("/p").body).read_vector(Reader.read_text) == ["q"]
+
+
+def test_the_longest_request_can_be_set(house):
+    house.hall.frame_bytes_max = 100
+    guest = house.guest()
+    guest.send(numbers.EXISTS, records.pack_path_watch("/" + "a" * 60, False))
+    (answer,) = guest.hear()
+    assert answer.error == numbers.NO_NODE
+    guest.send(numbers.EXISTS, records.pack_path_watch("/" + "a" * 90, False))
+    assert guest.hear() == []
+    assert guest.talk.closed
