@@ -16,6 +16,12 @@ from tests.zookeeper.services import Ours, Theirs, hosts
 HERE = Path(__file__).parent
 COMMAND_LINE = Path("/usr/share/zookeeper/bin/zkCli.sh")
 WAIT_S = 90
+CURATOR = (
+    *("curator-client.jar", "curator-framework.jar", "curator-recipes.jar"),
+    *("guava.jar", "failureaccess.jar"),
+)
+
+needs_compiler = pytest.mark.skipif(shutil.which("javac") is None, reason="no javac on PATH")
 
 SAW = """\
 create true
@@ -54,6 +60,35 @@ events [NodeChildrenChanged:, NodeCreated:/deep, NodeCreated:/deep/er, NodeCreat
 over
 """
 
+CURATOR_SAW = """\
+protected n-0000000000
+data x
+transaction 3
+children [t]
+mutex true false
+read locks true true, write lock false
+seat true false
+leads true
+count true
+barrier false
+group true
+cache true
+ready
+"""
+CURATOR_SAW_AFTERWARDS = """\
+cache true
+same session true
+mutex true false
+mutex true
+seat true
+one leads true
+count 6
+barrier true
+group true
+servers 3
+over
+"""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.integration,
@@ -67,38 +102,57 @@ def service(request, tmp_path_factory):
         yield service
 
 
-@pytest.mark.skipif(shutil.which("javac") is None, reason="no javac on PATH")
-def test_the_library_of_zookeeper_does_its_work_across_the_end_of_a_leader(service, tmp_path):
-    compiler = ["javac", "-d", str(tmp_path), "-cp", reference.class_path()]
-    subprocess.run([*compiler, str(HERE / "java" / "Work.java")], check=True, timeout=WAIT_S)
+def seen_by(service, folder: Path, program: str, *jars: str) -> tuple[str, str]:
+    """Run a Java program that waits for a line when it is ready; kill the leader before sending it.
+
+    Return what it said, and what went to its error output.
+    """
+    path = reference.class_path(*(str(reference.JARS / jar) for jar in jars))
+    source = HERE / "java" / f"{program}.java"
+    subprocess.run(
+        ["javac", "-d", str(folder), "-cp", path, str(source)], check=True, timeout=WAIT_S
+    )
     command = [
         *("java", "-Xmx200m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
-        *("-cp", reference.class_path(str(tmp_path)), "Work"),
+        *("-cp", f"{path}:{folder}", program),
         *(hosts(service.addresses()), f"/java-{uuid.uuid4().hex[:12]}"),
     ]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as work:
+    with (folder / "errors").open("w") as errors:
+        work = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    said = ""
+    with work:
         assert work.stdin is not None
         assert work.stdout is not None
-        assert work.stderr is not None
-        saw = ""
         try:
             for line in work.stdout:
-                saw += line
+                said += line
                 if line == "ready\n":
                     service.kill_leader()
                     work.stdin.write("\n")
                     work.stdin.flush()
-            errors = work.stderr.read()
         finally:
             work.kill()
             service.restore()
-    assert saw == SAW + SAW_AFTERWARDS, errors[-2000:]
+    return said, (folder / "errors").read_text()
+
+
+@needs_compiler
+def test_the_library_of_zookeeper_does_its_work_across_the_end_of_a_leader(service, tmp_path):
+    said, errors = seen_by(service, tmp_path, "Work")
+    assert said == SAW + SAW_AFTERWARDS, errors[-2000:]
+
+
+@needs_compiler
+@pytest.mark.skipif(
+    not (reference.JARS / "curator-recipes.jar").exists(),
+    reason="Debian's package libcurator-recipes-java is not installed",
+)
+def test_curator_does_its_work_across_the_end_of_a_leader(service, tmp_path):
+    said, errors = seen_by(service, tmp_path, "CuratorWork", *CURATOR)
+    assert said == CURATOR_SAW + CURATOR_SAW_AFTERWARDS, errors[-2000:]
+    assert "ConfigException" not in errors
 
 
 def without_what_varies(text: str) -> list[str]:

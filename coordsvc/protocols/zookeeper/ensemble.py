@@ -1,8 +1,8 @@
 """The ensemble as ZooKeeper writes it down: server numbers, /zookeeper/config, reconfig.
 
 A server's number is the one at the end of its node's name, so that `n3` is server.3; where two
-names end alike, or there is none, it is a checksum of the name. Both ports of a server are one
-port here, and are both given.
+names end alike, or there is none, it is a checksum of the name. There is no port for elections; one
+is given all the same, as far from the other as usual, for ZooKeeper's library refuses equal ones.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _SERVER: Final = re.compile(
 )
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "[::]"})
 HTTP_PORT_ABOVE: Final = 6_000
+ELECTION_ABOVE: Final = 1_000
 PORT_MAX: Final = 65_535
 
 
@@ -96,10 +97,15 @@ def config_text(members: Sequence[MemberFacts], revision: Index) -> str:
     if len(members) < 2:
         return ""
     lines = [
-        f"server.{each.number}={each.peer}:{each.peer.rpartition(':')[2]}:{each.role};{each.client}"
+        f"server.{each.number}={each.peer}:{_election_port(each.peer)}:{each.role};{each.client}"
         for each in members
     ]
     return "\n".join([*lines, f"version={revision:x}"])
+
+
+def _election_port(peer: str) -> int:
+    port = int(peer.rpartition(":")[2])
+    return port + ELECTION_ABOVE if port + ELECTION_ABOVE <= PORT_MAX else port - ELECTION_ABOVE
 
 
 def server_line_of(text: str) -> ServerLine:

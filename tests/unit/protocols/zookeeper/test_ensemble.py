@@ -15,6 +15,7 @@ from coordsvc.protocols.zookeeper.ensemble import (
     numbers_of,
     server_line_of,
 )
+from coordsvc.protocols.zookeeper.facts import MemberFacts
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.changes import ANY_REVISION, MembersChange
 from coordsvc.replica.members import MembersView, MemberView
@@ -62,9 +63,9 @@ def test_the_configuration_is_written_in_order_of_number():
     places = {n: (f"{n}.x:2888", f"{n}.x:2181") for n in ("n10", "n2", "n3")}
     members = members_of(view, places)
     assert config_text(members, view.revision) == (
-        "server.2=n2.x:2888:2888:participant;n2.x:2181\n"
-        "server.3=n3.x:2888:2888:observer;n3.x:2181\n"
-        "server.10=n10.x:2888:2888:participant;n10.x:2181\n"
+        "server.2=n2.x:2888:3888:participant;n2.x:2181\n"
+        "server.3=n3.x:2888:3888:observer;n3.x:2181\n"
+        "server.10=n10.x:2888:3888:participant;n10.x:2181\n"
         "version=1f"
     )
     assert config_text(members[:1], 5) == ""
@@ -135,3 +136,13 @@ def test_what_makes_no_sense_is_refused():
 def test_no_text_does_more_than_be_refused(joining, leaving, new):
     with contextlib.suppress(BadConfigError):
         asked(joining, leaving, new)
+
+
+def test_the_two_ports_of_a_server_differ():
+    members = [
+        MemberFacts(n, f"h:{port}", "h:9", "participant") for n, port in ((1, 9), (2, 65_000))
+    ]
+    assert config_text(members, 1).splitlines()[:2] == [
+        "server.1=h:9:1009:participant;h:9",
+        "server.2=h:65000:64000:participant;h:9",
+    ]
