@@ -162,13 +162,6 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "config",
-        "A change of members needs the right",
-        "a: reconfig joining=nonsense",
-        ("error NoAuth",),
-        "the right is asked for before the wish is read",
-    ),
-    Difference(
-        "config",
         "A change that cannot be",
         "a: reconfig leaving=nonsense",
         ("error BadArguments",),

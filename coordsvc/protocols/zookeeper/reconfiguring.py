@@ -34,10 +34,6 @@ def begin(
 ) -> Later:
     """Take a reconfig; `settled` is called once what is returned is decided, if it is not yet."""
     later = Later(xid)
-    node = hall.replica.machine.tree.nodes.get(CONFIG)
-    if node is None or (node.acl is not None and not node.acl.allows(who, acl.WRITE)):
-        later.decide(numbers.NO_AUTH)
-        return later
     try:
         change = change_of(hall.replica.raft.membership, _read(reader))
     except JuteError:
@@ -46,7 +42,10 @@ def begin(
     except BadConfigError:
         later.decide(numbers.BAD_ARGUMENTS)
         return later
-    if not (change.add or change.promote or change.remove):
+    node = hall.replica.machine.tree.nodes.get(CONFIG)
+    if node is None or (node.acl is not None and not node.acl.allows(who, acl.WRITE)):
+        later.decide(numbers.NO_AUTH)
+    elif not (change.add or change.promote or change.remove):
         later.decide(body=_present(hall))
     else:
         _change(hall, change, later, settled)
