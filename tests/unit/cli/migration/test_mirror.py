@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coordsvc.cli.migration import report as kinds
@@ -317,6 +317,7 @@ def change(fake, what, path, data):
     ],
     131,
 )
+@settings(deadline=None)
 @given(st.lists(CHANGES, min_size=1, max_size=4), st.integers(0, 2**32))
 def test_whatever_changes_and_wherever_it_is_cut_off_the_trees_end_equal(rounds, seed):
     chance = random.Random(seed)
