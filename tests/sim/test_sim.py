@@ -12,7 +12,7 @@ import pytest
 from tests.sim.__main__ import known_seeds, run_seed
 from tests.sim.run import Tuning
 
-FRESH = range(1, 101)
+FRESH = range(1, 71)
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.sim
