@@ -200,7 +200,7 @@ class Run:
     def small_limits(self) -> Iterator[None]:
         """Make rare what is big: pieces of snapshots, the history of events."""
         chunk = self._chance.choice((1, 4, 256)) * limits.KIB
-        events = self._chance.choice((20, 200, 10_000))
+        events = self._chance.choice((20, 200, 1_000))
         with (
             mock.patch.object(limits, "SNAPSHOT_CHUNK_BYTES", chunk),
             mock.patch.object(limits, "HISTORY_EVENTS_MAX", events),

@@ -17,7 +17,7 @@ from tests.sim.workloads.client import Answer, Asker, Client
 from tests.sim.workloads.register import as_list
 from tests.sim.world import Micros
 
-BURST_MAX: Final = 30
+BURST_MAX: Final = 12
 LARGE: Final = 6_000
 """Bytes: more than the smallest segment of a log, and than the smallest buffer, can take."""
 
