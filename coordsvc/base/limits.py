@@ -73,6 +73,7 @@ SNAPSHOTS_KEPT: Final = 2
 LOG_ENTRIES_KEPT_BEHIND: Final = 10_000  # on disk after a snapshot, and in memory in any case
 LOG_BYTES_KEPT_BEHIND: Final = 16 * MIB  # in memory, of the data of entries that all have
 SNAPSHOT_EVERY_BYTES: Final = 64 * MIB  # of log since the last one
+LOG_BYTES_HELD_MAX: Final = 256 * MIB  # kept longer for a follower that is being caught up
 SNAPSHOT_EVERY_ENTRIES: Final = 100_000
 SNAPSHOT_QUIET_ENTRIES: Final = 5_000  # when little happens: a start applies so many in 40 ms
 DISK_RESERVE_BYTES: Final = 64 * MIB  # with less room left, nothing that grows is taken

@@ -147,6 +147,11 @@ class RaftNode:
         """Bytes of data proposed or received that are not committed."""
         return self._core.log.bytes_between(self._core.commit, self._core.log.last_index)
 
+    def bytes_behind(self, index: Index) -> int:
+        """Return the bytes of data behind an entry; of the whole log, if it begins later."""
+        log = self._core.log
+        return log.bytes_between(max(index, log.base_index), log.last_index)
+
     @property
     def handing_over(self) -> bool:
         """Whether this leader is handing over and takes no proposals."""

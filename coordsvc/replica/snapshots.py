@@ -39,13 +39,25 @@ class SnapshotTraffic:
 
     def taken(self, meta: SnapshotMeta, now: Millis, effects: Effects) -> None:
         """The snapshot is durable: forget the log behind it, but for followers a little late."""
-        through = self.compaction.taken(meta.index)
+        through = self._needed(self.compaction.taken(meta.index))
         if meta.index > self._raft.snapshot.index:  # else a newer one was installed meanwhile
             self._raft.compact(meta, through)
             effects.drop_log_before = max(effects.drop_log_before, through + 1)
         waiting, self._waiting = self._waiting, {}
         for peer in waiting:
             self.send_to(peer, now, effects)
+
+    def _needed(self, through: Index) -> Index:
+        """Return up to where the log may go: not past a snapshot that is on its way.
+
+        Or under load whoever is sent one would need a newer one when it has arrived, and so on
+        for ever.
+        """
+        for peer in self._sender.active():
+            at = self._sender.index_of(peer)
+            if 0 < at < through and self._raft.bytes_behind(at) <= limits.LOG_BYTES_HELD_MAX:
+                through = at
+        return through
 
     def trim(self, applied: Index) -> None:
         """Forget entries in memory that are applied here and known everywhere."""

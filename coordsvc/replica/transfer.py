@@ -63,6 +63,11 @@ class Sender:
         del self._to[peer]
         return True
 
+    def index_of(self, peer: NodeId) -> Index:
+        """Return the index of the snapshot that is on its way to `peer`; 0: none is."""
+        sending = self._to.get(peer)
+        return 0 if sending is None else sending.index
+
     def stop(self, peer: NodeId) -> Index | None:
         """End a transfer early; return the index of its snapshot if there was one."""
         sending = self._to.pop(peer, None)

@@ -19,8 +19,12 @@ class FakeRaft:
     first_index = 1
 
     def __init__(self):
+        self.bytes_of_log = 0
         self.snapshot = SnapshotMeta(0, 0, MEMBERS)
         self.calls = []
+
+    def bytes_behind(self, index):
+        return self.bytes_of_log
 
     def trim(self, through, *, entries, size):
         self.calls.append(("trim", through, entries, size))
@@ -54,6 +58,26 @@ def test_a_durable_snapshot_lets_the_log_go_but_for_what_late_followers_need(
     traffic.taken(META, 0, effects)
     assert raft.calls == [("compact", 50, 30)]
     assert effects.drop_log_before == 31
+
+
+@pytest.mark.parametrize(
+    ("size", "kept_from"), [(limits.LOG_BYTES_HELD_MAX, 51), (limits.LOG_BYTES_HELD_MAX + 1, 181)]
+)
+def test_what_follows_a_snapshot_that_is_on_its_way_is_kept_unless_it_is_very_much(
+    traffic, raft, size, kept_from
+):
+    traffic.taken(META, 0, Effects())
+    traffic.send_to("b", 0, Effects())
+    read = ReadSnapshot("b", 0, 0)
+    traffic.piece(read, META, total=100, data=b"x", now=0, effects=Effects())
+    raft.bytes_of_log = size
+    later = Effects()
+    traffic.taken(SnapshotMeta(200, 1, MEMBERS), 0, later)
+    assert later.drop_log_before == kept_from
+    traffic.on_ack("b", SnapshotAck(50, 100), 0, Effects())
+    after = Effects()
+    traffic.taken(SnapshotMeta(300, 1, MEMBERS), 0, after)
+    assert after.drop_log_before == 281
 
 
 def test_one_that_a_newer_installed_one_overtook_drops_nothing(traffic, raft, effects):
