@@ -6,9 +6,12 @@ What is sent in one step arrives in the next, so every count is the same in ever
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import FrameType
+from typing import Self
 from unittest.mock import patch
 
 from coordsvc.base.ids import Millis, NodeId
@@ -53,6 +56,25 @@ class Encodings:
             return data
 
         return patch.object(EntryEncoder, "encode", counted)
+
+
+class Calls:
+    """Counts the calls of Python functions of the service and of the client. A context manager."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        sys.setprofile(self._called)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _called(self, frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            code = frame.f_code.co_filename
+            self.count += "/coordsvc/" in code or "/coordsvc_client/" in code
 
 
 class Node:

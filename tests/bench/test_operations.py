@@ -23,7 +23,7 @@ from coordsvc.server.server import Server
 from coordsvc_client import connect
 from coordsvc_client.wire import codes, ops
 from tests.bench.bare import connect_bare
-from tests.bench.lockstep import OUTSTANDING, PATH, VALUE, Group
+from tests.bench.lockstep import OUTSTANDING, PATH, VALUE, Calls, Group
 from tests.ports import free_ports
 
 WRITES = 1_000
@@ -66,6 +66,30 @@ def test_a_turn_writes_once_to_each_peer(group: Group) -> None:
 
 def test_answers_of_a_turn_leave_in_one_write(group: Group) -> None:
     assert 0 < group.leader.counts["client writes"] <= BATCHES + 2, group.leader.counts
+
+
+@pytest.mark.parametrize(("outstanding", "most"), [(1, 520), (OUTSTANDING, 60)])
+def test_a_write_takes_few_calls_in_all_of_leader_followers_and_client(
+    outstanding: int, most: int
+) -> None:
+    group = Group()
+    group.begin()
+    group.write(OUTSTANDING)
+    requests = group.client.requests
+
+    def write(count: int) -> None:
+        group.ask(
+            lambda done: requests.mutate(ops.SET, (PATH, VALUE, -1, ()), done),
+            count=count,
+            outstanding=outstanding,
+        )
+
+    write(outstanding)
+    count = WRITES if outstanding > 1 else 100
+    with Calls() as calls:
+        write(count)
+    each = calls.count / count
+    assert each <= most, f"{each:.1f} calls for a write"
 
 
 def test_the_log_holds_little_beside_what_the_client_sent(group: Group) -> None:

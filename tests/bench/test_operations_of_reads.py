@@ -5,10 +5,7 @@ The bounds are a little above what is needed now. Raise one only with a reason t
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from types import FrameType
-from typing import Self
 from unittest.mock import patch
 
 import pytest
@@ -16,31 +13,12 @@ import pytest
 from coordsvc.protocols.native import events
 from coordsvc.protocols.native.conversation import NativeConversation
 from coordsvc_client.wire import framing, ops
-from tests.bench.lockstep import OUTSTANDING, PATH, Group
+from tests.bench.lockstep import OUTSTANDING, PATH, Calls, Group
 
 READS = 1_000
 BATCHES = READS // OUTSTANDING
 ALONE = 100
 WATCHERS = 500
-
-
-class Calls:
-    """Counts the calls of Python functions of the service and of the client. A context manager."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        sys.setprofile(self._called)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _called(self, frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call":
-            code = frame.f_code.co_filename
-            self.count += "/coordsvc/" in code or "/coordsvc_client/" in code
 
 
 @pytest.fixture(scope="module")
