@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Millis
 from coordsvc.protocols.native.conversation import Hall, NativeConversation
 from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
-from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
+from coordsvc.protocols.zookeeper.hall import Talk, ZooKeeperHall
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.languages import WORD, WORD_BYTES, ZOOKEEPER, language_of
@@ -25,6 +26,7 @@ TOLD_PER_TURN: Final = 64
 PATIENCE_MS: Final = 10_000
 """How long a connection may take to greet, and to take what is left when it is closed."""
 
+T = TypeVar("T", bound=Talk)
 Conversation: TypeAlias = NativeConversation | ZooKeeperConversation
 
 
@@ -100,14 +102,18 @@ class ClientPort:
         if others:
             self.zookeeper.dirty = []
             self._flush(others)
-        told = self.hall.told
+        if self.hall.told:
+            self._flush_slice(self.hall.told)
+        if self.zookeeper.told:
+            self._flush_slice(self.zookeeper.told)
+
+    def _flush_slice(self, told: deque[T]) -> None:
+        some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
+        for conversation in some:
+            conversation.told = False
+        self._flush(some)
         if told:
-            some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
-            for conversation in some:
-                conversation.told = False
-            self._flush(some)
-            if told:
-                self.driver.schedule()
+            self.driver.schedule()
 
     def _flush(self, conversations: Iterable[Hashable]) -> None:
         for conversation in conversations:
@@ -129,7 +135,7 @@ class ClientPort:
         for server in self._servers:
             server.close()
         self.flush()
-        while self.hall.told:
+        while self.hall.told or self.zookeeper.told:
             self.flush()
         for socket in list(self.sockets):
             socket.close()

@@ -70,7 +70,7 @@ class ZooKeeperConversation:
         "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
         "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_laters", "_line",
         "_outbox", "_prefix", "_read_only", "_replica", "_serial", "_splitter", "_stage",
-        "_timeout_ms", "_unsent_bytes", "pending", "session", "tally", "who",
+        "_timeout_ms", "_unsent_bytes", "pending", "session", "tally", "told", "who",
     )  # fmt: skip
 
     def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
@@ -97,8 +97,7 @@ class ZooKeeperConversation:
         self._held_bytes = 0
         self._outbox: list[bytes] = []
         self._unsent_bytes = 0
-        self._dirty = False
-        self._congested = False
+        self._dirty = self.told = self._congested = False
         self._identification = Identification(hall, address, known_as)
         self._bare = self._identification.bare
         self.who: Who = self._identification.who
@@ -252,12 +251,7 @@ class ZooKeeperConversation:
 
     def _take(self, frame: bytes) -> None:
         """Look at a frame, or leave it until what is in line has been answered."""
-        if self._stage == _OPEN and (
-            self._held
-            or self._ahead_bytes > _AHEAD_BYTES_MAX
-            or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
-            or not self._look_at(frame)
-        ):
+        if self._stage == _OPEN and (self._held or self._is_full or not self._look_at(frame)):
             self._hold(frame)
 
     def _take_held(self) -> None:
@@ -485,7 +479,12 @@ class ZooKeeperConversation:
         if self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
             self._close()  # it does not read; when it comes back it asks for what it missed
         else:
-            self._send(event_frame(watch_id, path_told(watch_id, event)))
+            frame = event_frame(watch_id, path_told(watch_id, event))
+            self._outbox.append(frame)
+            self._unsent_bytes += len(frame)
+            if not (self._dirty or self.told):
+                self.told = True
+                self._hall.told.append(self)
 
     def watch_lost(self, watch_id: int, code: int, revision: Index) -> None:
         """Close: the client sets its watches again elsewhere, and hears what it missed."""

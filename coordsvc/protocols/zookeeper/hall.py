@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -18,6 +19,9 @@ from coordsvc.replica.replica import Replica
 class Talk(Hashable, Protocol):
     """A conversation as the runtime sees it."""
 
+    told: bool
+    """Whether it stands among those that are only told of events."""
+
     def data_to_send(self) -> bytes:
         """Return what has gathered since the last call."""
 
@@ -29,6 +33,8 @@ class ZooKeeperHall:
     replica: Replica
     dirty: list[Talk]
     """Conversations with something to send; the runtime empties it every turn."""
+    told: deque[Talk] = field(default_factory=deque, kw_only=True)
+    """Conversations with events alone to send; the runtime takes a slice of them a turn."""
     new_password: Callable[[], bytes]
     """Return 16 bytes that nobody can guess."""
     session_timeout_ms_min: Millis = 4_000

@@ -235,12 +235,13 @@ async def test_a_socket_without_a_conversation_has_nothing_to_do(port):
     assert EchoTalk.made == []
 
 
-async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch):
+@pytest.mark.parametrize("language", ["hall", "zookeeper"])
+async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch, language):
     monkeypatch.setattr(module, "TOLD_PER_TURN", 2)
     dialled = [await begin(port) for _ in range(5)]
     for talk in EchoTalk.made:
         talk.out, talk.told = b"event", True
-    port.hall.told.extend(EchoTalk.made)
+    getattr(port, language).told.extend(EchoTalk.made)
     sent = []
     for _ in range(3):
         port.flush()

@@ -112,6 +112,9 @@ class Guest:
     def frames(self):
         self.house.turn()
         self.house.hall.dirty.clear()
+        if self.talk.told:
+            self.house.hall.told.remove(self.talk)
+            self.talk.told = False
         data, frames = self.talk.data_to_send(), []
         while data:
             size = int.from_bytes(data[:4], "big")

@@ -193,6 +193,17 @@ def test_an_event_comes_before_the_reply_to_the_write_that_caused_it(guest):
     assert guest.events == []
 
 
+def test_who_is_only_told_of_events_waits_for_a_slice(house, guest):
+    guest.create("/a")
+    guest.get("/a", watch=True)
+    house.guest().set("/a")
+    assert list(house.hall.told) == [guest.talk]
+    assert guest.talk not in house.hall.dirty
+    guest.send(numbers.PING)
+    assert guest.talk in house.hall.dirty
+    assert [answer.xid for answer in guest.hear()] == [-1, -2]
+
+
 def test_who_authenticates_behind_a_write_does_so_before_the_next(guest):
     guest.send(numbers.CREATE, CREATE_A)
     guest.send(numbers.AUTH, records.pack_auth("digest", b"u:p"), xid=-4)
