@@ -144,6 +144,11 @@ class Driven(ABC):
         return self._measure(answer, rate)
 
     def _measure(self, answer: Json, per_s: float) -> Measure:
+        if "srv_cpu_s_per_kop" not in answer:
+            raise PeersError(
+                f"{self.name}: nothing was answered in {answer['secs']} s: this machine is too busy"
+                " to measure on, or --seconds too short"
+            )
         per_process = cast("list[float]", answer["srv_cpu_s_per_kop"])
         cpu: dict[str, float] = {}
         for pid, cost in zip(self.pids, per_process, strict=True):

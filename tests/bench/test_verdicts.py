@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from tests.bench import peers
 from tests.bench.chart import Bar, draw
 from tests.bench.comparison import OURS, Comparison
+from tests.bench.driven import Driven, PeersError
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
 from tests.bench.goals import (
@@ -153,3 +155,27 @@ def test_a_peer_is_reached_at_its_leader_or_at_a_follower(
     assert (peer.address_of("leader"), peer.address_of("follower")) == ("1:1", "2:1")
     monkeypatch.setenv("ETCD_PROCS", "1")
     assert any("ETCD_PROCS" in reason for reason in peer.unlike())
+
+
+class OnPaper(Driven):
+    """A cluster that nobody drives."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def start_leader_again(self) -> None: ...
+
+
+def test_a_round_without_an_answer_is_no_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PEERS_STATE", str(tmp_path))
+    with pytest.raises(PeersError, match="not set up"):
+        OnPaper("zookeeper", tmp_path)
+    (tmp_path / "goload").touch()
+    idle = OnPaper("zookeeper", tmp_path)
+    monkeypatch.setattr(idle, "load", lambda *_, **__: {"per_s": 0.0, "secs": 0.4})
+    with pytest.raises(PeersError, match="too busy"):
+        idle.loop("put", 16, 0.4)
