@@ -78,7 +78,11 @@ class Compaction:
             self.asked
             or new >= self._settings.entries
             or self._bytes >= self._settings.bytes
-            or (self._is_quiet and new >= max(self._settings.quiet_entries, nodes // QUIET_SHARE))
+            or (
+                self._is_quiet
+                and new >= max(self._settings.quiet_entries, nodes // QUIET_SHARE)
+                and applied - self._seen <= QUIET_ENTRIES_MAX  # not when much begins to happen
+            )
         )
 
     def started(self) -> None:

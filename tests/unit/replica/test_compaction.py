@@ -78,3 +78,12 @@ def test_in_quiet_it_is_due_earlier():
     assert not compaction.is_due(700, 2_002, 1)
     assert not compaction.is_due(700 + 1, 3_001, 1), "it was not quiet"
     assert compaction.is_due(701, 4_001, 1)
+
+
+def test_a_burst_after_quiet_is_not_quiet():
+    compaction = Compaction(CompactionSettings(quiet_entries=200), 0)
+    compaction.is_due(0, 1_000, 1)
+    assert not compaction.is_due(50, 2_000, 1), "quiet, but nothing is new"
+    assert not compaction.is_due(250, 2_500, 1)
+    assert not compaction.is_due(250, 3_000, 1)
+    assert compaction.is_due(250, 4_000, 1)
