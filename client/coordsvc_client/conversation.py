@@ -245,6 +245,11 @@ class Conversation:
         elif code in RETRIED:
             self._retry(request, code, now)
             return
+        elif code == codes.DISK_FULL and request.maybe and request.op == ops.ACQUIRE:
+            # An earlier copy may have got the lock, which nobody would release if that were not
+            # found out; what the server remembers of it is answered when there is room again.
+            self._retry(request, code, now)
+            return
         elif code == codes.DISK_FULL and request.maybe:
             code = codes.OUTCOME_UNKNOWN  # this copy was refused; an earlier one may get through
         self.requests.close(request)

@@ -188,6 +188,23 @@ def test_a_full_disk_refuses_for_good_but_not_what_an_earlier_copy_may_have_done
     assert [code for code, _, _ in talk.answers] == [codes.DISK_FULL, codes.OUTCOME_UNKNOWN]
 
 
+def test_a_claim_that_may_have_got_its_lock_is_asked_for_until_that_is_known(open_talk):
+    talk = open_talk
+    talk.conversation.requests.mutate(ops.ACQUIRE, ("/l", False, True, 0, ""), talk.done)
+    talk.sent()
+    talk.conversation.end(0)
+    talk.conversation.begin(0)
+    talk.sent()
+    talk.welcome(session=7)
+    talk.sent()
+    talk.say([1, codes.DISK_FULL, 0, "no room"])
+    assert talk.answers == []
+    talk.conversation.wake(10_000)
+    talk.sent()
+    talk.say([1, codes.OK, 20, [ops.HELD, 20, 20, 0]])
+    assert [code for code, _, _ in talk.answers] == [codes.OK]
+
+
 def test_a_read_refused_for_an_expired_session_is_asked_again_in_the_next(open_talk):
     talk = open_talk
     talk.conversation.requests.read(ops.GET, ("/a",), talk.done)
