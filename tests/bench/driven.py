@@ -144,14 +144,17 @@ class Driven(ABC):
         return self._measure(answer, rate)
 
     def _measure(self, answer: Json, per_s: float) -> Measure:
-        # On a machine that is too busy nothing may be answered in all the measured time: then there
-        # is no cost of an answer, and a rate of 0 tells more than the end of a long run.
-        per_process = cast("list[float]", answer.get("srv_cpu_s_per_kop", [0.0] * len(self.pids)))
+        if "srv_cpu_s_per_kop" not in answer:
+            raise PeersError(
+                f"{self.name}: nothing was answered in {answer['secs']} s: this machine is too busy"
+                " to measure on, or --seconds too short"
+            )
+        per_process = cast("list[float]", answer["srv_cpu_s_per_kop"])
         cpu: dict[str, float] = {}
         for pid, cost in zip(self.pids, per_process, strict=True):
             is_leader = pid == self.leader_pid
             cpu["leader" if is_leader else f"follower {len(cpu) + 1}"] = cost * 1000
-        cpu["client"] = float(str(answer.get("cli_cpu_s_per_kop", 0.0))) * 1000
+        cpu["client"] = float(str(answer["cli_cpu_s_per_kop"])) * 1000
         return Measure(
             per_s=per_s,
             p50_us=float(str(answer["p50_us"])),
