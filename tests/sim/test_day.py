@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.sim, pytest.mark.slow]
 def test_a_day_leaves_nothing_behind() -> None:
     day = Day(1, hours=1)
     day.execute()
-    assert day.run.report.faults.total() > 20
+    assert day.run.finish().faults.total() > 20
     assert len(day.samples) >= 2
 
 
