@@ -435,7 +435,11 @@ PLANTED: Final = (
     Planted(token_used_again),
     Planted(
         answers_not_in_the_snapshot,
-        Tuning(nodes=3, kinds=("reset", "crash", "transfer"), snapshot_every=5),
+        Tuning(
+            nodes=3,
+            kinds=("reset", "crash", "transfer", "clog", "lose messages"),
+            snapshot_every=5,
+        ),
     ),
     Planted(
         old_entry_committed_by_counting,
