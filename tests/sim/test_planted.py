@@ -30,6 +30,7 @@ from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.reads import ReadQueue
 from coordsvc.replica.replica import Replica
 from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.telling import Telling
 from coordsvc.replica.writing import LogWrites
 from coordsvc.state import transactions
 from coordsvc.state.expiry import Deadlines
@@ -219,15 +220,15 @@ def expired_without_the_log(patch: pytest.MonkeyPatch) -> None:
 
 
 def answer_before_the_event(patch: pytest.MonkeyPatch) -> None:
-    original = Replica._take_note
+    original = Telling.tell
 
-    def take_note(self: Replica, applied: Applied, now: int) -> None:
+    def tell(self: Telling, applied: Applied, now: int) -> None:
         events, applied.events = applied.events, []
         original(self, applied, now)
-        for client, watch_id, event in self.watches.match(events):
+        for client, watch_id, event in self._watches.match(events):
             client.notify(watch_id, event)
 
-    patch.setattr(Replica, "_take_note", take_note)
+    patch.setattr(Telling, "tell", tell)
 
 
 def lock_delay_ignored(patch: pytest.MonkeyPatch) -> None:
