@@ -33,6 +33,7 @@ from coordsvc.server.config import Settings
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.peers import PeerLinks
+from coordsvc.server.quotas import QuotaWatch
 from coordsvc.server.room import RoomWatch
 from coordsvc.server.tls import server_context
 from coordsvc.state.queries import Pages
@@ -121,6 +122,7 @@ class Server:
         )
         self.clients.each_turn = ConfigWatch(self.zookeeper).look
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
+        self.quotas = QuotaWatch(self.replica, log)
 
     async def start(self) -> None:
         """Open the doors.
@@ -147,6 +149,7 @@ class Server:
             )
         self.driver.schedule()
         self.room.start()
+        self.quotas.start()
         # What was loaded lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -176,6 +179,7 @@ class Server:
         await asyncio.sleep(0)
         await self.links.close()
         await self.room.close()
+        self.quotas.close()
         await self.driver.close()
         self.folder.close()
 

@@ -3,12 +3,12 @@
 The quota of /p is two nodes that clients create: its limits, and its stats, whose data is kept
 true in silence: no version, no event. There is nothing beside these nodes, so nothing to undo or
 to restore. The nearest quota at or above a node is the one that counts. Hard limits are kept;
-of others the stats tell.
+of soft ones the stats tell, and a node says in its log where they are exceeded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from coordsvc.base import paths
@@ -96,6 +96,23 @@ def is_exceeded(nodes: Mapping[str, Znode], path: str, *, count: int, data_bytes
     too_many = count > 0 and NO_LIMIT < hard.node_count < used.node_count + count
     too_large = data_bytes > 0 and NO_LIMIT < hard.data_bytes < used.data_bytes + data_bytes
     return too_many or too_large
+
+
+def soft_excess(nodes: Mapping[str, Znode]) -> Iterator[tuple[str, str]]:
+    """Yield each path whose subtree holds more than its soft limits allow, and how much."""
+    to_visit = [QUOTA] if QUOTA in nodes else []
+    while to_visit:
+        place = to_visit.pop()
+        to_visit += nodes[place].children or ()
+        path = watched_by(place)
+        limits = None if path is None else nodes.get(f"{QUOTA}{path}{_LIMITS}")
+        if path is None or limits is None:
+            continue
+        used, soft = usage_in(nodes[place]), _numbers_of(limits.data)
+        for name, amount in (("count", used.node_count), ("bytes", used.data_bytes)):
+            limit = soft.get(name, NO_LIMIT)
+            if NO_LIMIT < limit < amount:
+                yield path, f"{name} {amount} of {limit}"
 
 
 def _hard_limits_in(limits: Znode) -> Limits:

@@ -97,6 +97,17 @@ def test_soft_limits_forbid_nothing(cell, session):
     assert stats(cell, "/a") == b"count=2,bytes=1"
 
 
+def test_where_soft_limits_are_exceeded_can_be_asked(cell, session):
+    for path in ("/a", "/b", "/c"):
+        cell.create(session, path, b"12")
+        cell.create(session, f"{path}/x", b"345")
+    set_quota(cell, session, "/a", b"count=1,bytes=-1")
+    set_quota(cell, session, "/b", b"count=-1,bytes=4")
+    set_quota(cell, session, "/c", b"count=2,bytes=5")
+    found = dict(quota.soft_excess(cell.machine.tree.nodes))
+    assert found == {"/a": "count 2 of 1", "/b": "bytes 5 of 4"}
+
+
 @pytest.mark.parametrize("missing", ["limits", "stats"])
 def test_half_a_quota_is_none(cell, session, missing):
     cell.create(session, "/a", b"")
