@@ -202,6 +202,7 @@ CONSENSUS: Final = (
             REPLICA_MEMBERS + "the_leader_can_be_removed",
             REPLICA_MEMBERS + "a_removed_member_that_missed_it_is_told_and_keeps_still",
             REAL_MEMBERS + "a_cluster_grows_from_one_to_three_to_five_under_load",
+            "scripts/test_single_step_change.py::test_the_planted_overlap_of_single_steps_is_found",
         ),
     ),
     Row(
