@@ -413,7 +413,9 @@ class Planted(NamedTuple):
 PLANTED: Final = (
     Planted(
         acknowledged_before_the_sync,
-        Tuning(nodes=3, kinds=("crash machine", "crash machine", "slow disk", "transfer")),
+        Tuning(
+            nodes=3, kinds=("crash machine", "crash machine", "slow disk", "isolate", "transfer")
+        ),
     ),
     Planted(vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
     Planted(
