@@ -413,9 +413,7 @@ class Planted(NamedTuple):
 PLANTED: Final = (
     Planted(
         acknowledged_before_the_sync,
-        Tuning(
-            nodes=3, kinds=("crash machine", "crash machine", "slow disk", "isolate", "transfer")
-        ),
+        Tuning(nodes=3, kinds=("crash machine", "crash machine", "slow disk", "transfer")),
     ),
     Planted(vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
     Planted(
