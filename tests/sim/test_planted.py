@@ -59,10 +59,10 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 def acknowledged_before_the_sync(patch: pytest.MonkeyPatch) -> None:
     original = LogWrites.add
 
-    def add(self: LogWrites, ready: Ready, effects: Effects, now: int) -> int:
+    def add(self: LogWrites, ready: Ready, effects: Effects) -> int:
         effects.send += ready.send_after_sync
         ready.send_after_sync = []
-        return original(self, ready, effects, now)
+        return original(self, ready, effects)
 
     patch.setattr(LogWrites, "add", add)
 
