@@ -6,12 +6,6 @@ from coordsvc.base.ids import Millis, NodeId
 from coordsvc.raft.node import RaftNode
 
 
-def is_overtaken(raft: RaftNode) -> bool:
-    """Tell whether another voter has more of the log on disk than this replica, which leads."""
-    durable, voters = raft.durable_index, raft.membership.voters
-    return any(view.match > durable for peer, view in raft.peers().items() if peer in voters)
-
-
 def heir_of(raft: RaftNode, *, heard_after: Millis) -> NodeId | None:
     """Return the voter that is furthest of those heard from lately; None if there is none."""
     voters = raft.membership.voters

@@ -2,7 +2,7 @@
 
 from coordsvc.raft.messages import Membership
 from coordsvc.raft.node import PeerView
-from coordsvc.replica.heirs import heir_of, is_overtaken
+from coordsvc.replica.heirs import heir_of
 
 
 class Raft:
@@ -27,11 +27,3 @@ def test_who_was_not_heard_from_lately_is_no_heir():
 
 def test_who_only_learns_is_no_heir():
     assert heir_of(Raft(d=(9, 100)), heard_after=50) is None
-
-
-def test_a_leader_is_overtaken_where_another_voter_has_more_on_disk():
-    raft = Raft(b=(5, 100), c=(7, 100), d=(9, 100))
-    raft.durable_index = 6
-    assert is_overtaken(raft)
-    raft.durable_index = 7
-    assert not is_overtaken(raft), "who only learns does not count"
