@@ -82,7 +82,7 @@ def leave(client, number):
 def test_the_configuration_names_all_servers_and_where_clients_reach_them(ensemble, root):
     *servers, version = lines_of(root)
     assert servers == [
-        f"server.{i}={HOST}:{p.peer_port}:{p.peer_port}:participant;{HOST}:{p.client_port}"
+        f"server.{i}={HOST}:{p.peer_port}:{p.peer_port + 1000}:participant;{HOST}:{p.client_port}"
         for i, p in enumerate(ensemble.plans[:3], 1)
     ]
     assert int(version.removeprefix("version="), 16) > 0
@@ -117,7 +117,7 @@ def test_a_server_joins_and_leaves_by_reconfig_and_watchers_hear_of_it(ensemble,
     assert member_text(plan) == name
     events = []
     root.get("/zookeeper/config", watch=events.append)
-    place = f"{HOST}:{plan.peer_port}:{plan.peer_port}"
+    place = f"{HOST}:{plan.peer_port}:{plan.peer_port + 1000}"
     data, stat = root.reconfig(
         joining=f"server.4={place}:participant;{HOST}:{plan.client_port}",
         leaving=None,

@@ -20,6 +20,8 @@ from tests.sim.world import SECOND, Micros
 LEADER_WITHIN: Final[Micros] = 15 * SECOND
 LATER_MAX: Final[Micros] = 3 * SECOND
 """How much later than the backup everything is lost."""
+LEASES_END: Final = 20 * SECOND
+"""Clients of what is lost believe in their locks so long at most; who restores waits for that."""
 
 
 def restore_in_the_middle(run: Run) -> Restoration:
@@ -42,6 +44,7 @@ def restore_in_the_middle(run: Run) -> Restoration:
     world.run_for(run.world.stream("restoring").randint(0, LATER_MAX))
     for node in cluster.nodes:
         cluster.crash(node, machine=True)
+    world.run_for(LEASES_END)
     begun: Restoration | None = None
     for node, backup in zip(cluster.nodes, backups, strict=True):
         assert backup is not None
@@ -53,7 +56,7 @@ def restore_in_the_middle(run: Run) -> Restoration:
         folder = SimpleNamespace(
             snapshots=place.snapshots, log=place.log, identity=SimpleNamespace(salt=place.salt)
         )
-        _fill(folder, machine, begun.meta)
+        _fill(folder, machine, begun.meta, ("",))
     assert begun is not None
     world.trace("operator", f"a new cluster begins at {begun.meta.index}")
     _begin_anew(cluster, begun)
