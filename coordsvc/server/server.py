@@ -24,7 +24,7 @@ from coordsvc.raft.node import RaftSettings
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.recover import recover
 from coordsvc.replica.replica import Replica
-from coordsvc.replica.settings import ReplicaSettings
+from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.vault import Vault
 from coordsvc.server.addresses import Address
 from coordsvc.server.book import AddressBook
@@ -72,19 +72,7 @@ class Server:
         self.store = SnapshotStore.open(self.folder.snapshots, log)
         self.vault = Vault(self.store, settings.cluster)
         self.wal = WriteAheadLog.open(self.folder.log, salt=self.folder.identity.salt)
-        voters = () if settings.join else (member.name for member in settings.members)
-        bootstrap = Membership(tuple(sorted(voters)))
-        gc.disable()  # nothing of what is loaded is garbage
-        try:
-            recovered = recover(self.wal, self.vault, bootstrap)
-        finally:
-            gc.enable()
-        log.info(
-            "recovered",
-            revision=recovered.machine.revision,
-            entries=len(recovered.raft.entries),
-            term=recovered.raft.hard_state.term,
-        )
+        recovered = self._recover()
         self.replica = Replica(
             settings.node,
             _replica_settings(settings, self.folder.identity.number),
@@ -123,6 +111,22 @@ class Server:
         self.clients.each_turn = ConfigWatch(self.zookeeper).look
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
         self.quotas = QuotaWatch(self.replica, log)
+
+    def _recover(self) -> Recovered:
+        settings = self.settings
+        voters = () if settings.join else (member.name for member in settings.members)
+        gc.disable()  # nothing of what is loaded is garbage
+        try:
+            recovered = recover(self.wal, self.vault, Membership(tuple(sorted(voters))))
+        finally:
+            gc.enable()
+        self.log.info(
+            "recovered",
+            revision=recovered.machine.revision,
+            entries=len(recovered.raft.entries),
+            term=recovered.raft.hard_state.term,
+        )
+        return recovered
 
     async def start(self) -> None:
         """Open the doors.
