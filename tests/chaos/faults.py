@@ -170,9 +170,7 @@ class Faults:
         leader = await self._leader()
         target = self._chance.choice([name for name in self._names if name != leader])
         place = "/v1/cluster/leader"
-        await asyncio.to_thread(
-            lambda: self._cluster.http(leader, place, method="POST", body={"to": target})
-        )
+        await self._ask(leader, place, method="POST", body={"to": target})
         return f"{leader}>{target}"
 
     # Folders.
@@ -198,9 +196,7 @@ class Faults:
             await self._live(0.1, 0.3)
 
     async def _ask(self, name: str, place: str, **options: object) -> object:
-        return await asyncio.to_thread(
-            lambda: self._cluster.http(name, place, **options)  # type: ignore[arg-type]
-        )
+        return await asyncio.to_thread(self._cluster.http, name, place, **options)
 
     async def lose_folder(self) -> str:
         """A node loses all it had on disk: it must not vote until it is taken in afresh."""

@@ -19,6 +19,7 @@ from coordsvc_client import (
     CoordError,
     Event,
     EventKind,
+    Held,
     LockLost,
     NoNode,
     StaleToken,
@@ -101,7 +102,7 @@ class Registers:
             )
             operation = await self._ask(client, name, op, args)
             if op == ops.GET and operation.is_ok:
-                versions[path] = operation.value[1][VERSION_FIELD]  # type: ignore[index]
+                versions[path] = operation.value[1][VERSION_FIELD]
             await scene.pause()
 
     async def read(self, client: Client, name: str) -> None:
@@ -180,7 +181,7 @@ class Sequences:
 
     async def check(self, reader: Client) -> str:
         present = {f"{self._folder}/{name}" for name in await reader.children(self._folder)}
-        claimed = [str(o.value[0]) for o in self._operations if o.is_ok]  # type: ignore[index]
+        claimed = [str(o.value[0]) for o in self._operations if o.is_ok]
         check_unique(claimed, present, self._folder)
         check_count(self._operations, len(present), self._folder)
         return f"sequences: {len(claimed)} acknowledged creates, each there once"
@@ -225,14 +226,14 @@ class Locks:
             finally:
                 self.holding.stops(self._lock, name)
 
-    async def _write(self, client: Client, name: str, held: object) -> int:
+    async def _write(self, client: Client, name: str, held: Held) -> int:
         try:
-            stat = await client.put(self._guarded, name, guard=held)  # type: ignore[arg-type]
+            stat = await client.put(self._guarded, name, guard=held)
         except StaleToken:
-            if not held.lost:  # type: ignore[attr-defined]
+            if not held.lost:
                 # The news of the loss is on its way at the latest with this refusal.
                 await asyncio.sleep(0.5)
-                if not held.lost:  # type: ignore[attr-defined]
+                if not held.lost:
                     raise WrongResult(f"{name} holds {held}, its write is refused") from None
             raise
         return stat.mzxid
@@ -284,7 +285,7 @@ class Tree:
         """Compare what the watchers saw with one another, with the writes, and with the tree."""
         last = f"{self.folder}/last"
         _, value = await reader.request(ops.PUT, (last, b"", False, []))
-        end = int(value[1][1])  # type: ignore[index]
+        end = int(value[1][1])
         actual = await _read_tree(reader, self.folder)
         everything: dict[int, list[Event]] = {}
         for watcher in self.watchers:

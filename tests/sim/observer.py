@@ -174,8 +174,8 @@ class Observer:
             self._note(node, replica, index)
             self.first_applied = max(self.first_applied, index)
 
-        machine.apply = observed_apply  # type: ignore[method-assign]
-        machine.skip = observed_skip  # type: ignore[method-assign]
+        machine.apply = observed_apply
+        machine.skip = observed_skip
 
     def _note(self, node: NodeId, replica: Replica, index: Index) -> None:
         self._appended(node, replica, replica._effects)  # applied in the turn of its coming

@@ -200,9 +200,10 @@ def command_of(prefix: bytes, serial: Serial, step: list[Value], who: Who, *, ba
 # Outcomes.
 
 
-def pack_native_stat(stat: object) -> bytes:
+def pack_native_stat(stat: Value) -> bytes:
     """Return a stat of the state machine as ZooKeeper's."""
-    czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, owner, size, count = stat[:11]  # type: ignore[index]
+    assert isinstance(stat, tuple | list)
+    czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, owner, size, count = stat[:11]
     return STAT.pack(
         czxid, mzxid, ctime, mtime, version, cversion, aversion, owner, size, count, pzxid
     )
