@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from coordsvc.cli.localcluster import HOST, RUNNING, LocalNode, NodePlan
 from tests.chaos.machinery import BadDisks, Clocks, MissingError, Network, SmallDisks
@@ -71,6 +69,8 @@ class PlacedNode(LocalNode):
 
 class ChaosCluster(Cluster):
     """Nodes with whatever machinery this machine offers; `notices` says what is missing."""
+
+    headers: ClassVar = Cluster.headers | {"authorization": f"Bearer {TOKEN}"}
 
     def __init__(self, folder: Path, *, nodes: int) -> None:
         self.folder = folder
@@ -154,20 +154,6 @@ class ChaosCluster(Cluster):
     def addresses(self) -> dict[str, str]:
         """Where clients reach each node."""
         return {plan.name: plan.client_address for plan in self.plans}
-
-    def http(self, name: str, path: str, *, method: str = "GET", body: object = None) -> object:
-        """Return the JSON answer of one node; None if it does not answer."""
-        plan = self.nodes[name].plan
-        host, _, port = plan.http_address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=2)
-        headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            return json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
-        finally:
-            connection.close()
 
     def __enter__(self) -> Self:
         try:

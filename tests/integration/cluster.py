@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from coordsvc.cli.localcluster import HOST, PAUSED, RUNNING, STOPPED, LocalNode, NodePlan
 from tests.ports import free_ports
@@ -24,6 +24,9 @@ def member_text(plan: NodePlan) -> str:
 
 class Cluster:
     """Nodes n1, n2, ... in folders below `folder`. Use as a context manager."""
+
+    headers: ClassVar = {"content-type": "application/json"}
+    """Of each request over HTTP."""
 
     def __init__(
         self, folder: Path, *, nodes: int = 3, options: tuple[str, ...] = (), name: str = "test"
@@ -108,11 +111,10 @@ class Cluster:
 
     def http(self, name: str, path: str, *, method: str = "GET", body: object = None) -> object:
         """Return the JSON answer of one node; None if it does not answer."""
-        plan = self.nodes[name].plan
-        connection = http.client.HTTPConnection(HOST, plan.http_port, timeout=2)
+        connection = http.client.HTTPConnection(self.nodes[name].plan.http_address, timeout=2)
         try:
             data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"content-type": "application/json"})
+            connection.request(method, path, data, self.headers)
             return json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):
             return None
