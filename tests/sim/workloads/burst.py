@@ -13,20 +13,19 @@ from coordsvc.base.ids import Index
 from coordsvc.base.vocabulary import codes, ops
 from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
-from tests.sim.workloads.client import Answer, Asker, Client
+from tests.sim.workloads.client import Answer, Asker, Client, Workload
 from tests.sim.workloads.register import as_list
-from tests.sim.world import Micros
 
 BURST_MAX: Final = 12
 LARGE: Final = 6_000
 """Bytes: more than the smallest segment of a log, and than the smallest buffer, can take."""
 
 
-class BurstWorkload:
+class BurstWorkload(Workload):
     """Each client writes numbers to a node of its own, many at once, some of them long ones."""
 
     def __init__(self, history: History) -> None:
-        self._asker = Asker(history)
+        super().__init__(history)
         self._writers: list[_Writer] = []
 
     def start(self, clients: Sequence[Client]) -> None:
@@ -35,18 +34,6 @@ class BurstWorkload:
             writer = _Writer(self._asker, client)
             self._writers.append(writer)
             self._asker.later(client, writer.write)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """See Workload."""

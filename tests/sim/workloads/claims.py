@@ -9,7 +9,7 @@ from coordsvc.base.ids import Index
 from coordsvc.base.vocabulary import codes, ops
 from tests.sim.checkers.locks import HoldingChecker
 from tests.sim.history import History, Operation
-from tests.sim.workloads.client import Answer, Asker, Client
+from tests.sim.workloads.client import Answer, Asker, Client, Workload
 from tests.sim.workloads.register import as_list
 from tests.sim.world import MS, Micros
 
@@ -18,12 +18,12 @@ HOLD_MAX: Final[Micros] = 300 * MS
 DELAYS_MS: Final = (0, 0, 100, 2_000)
 
 
-class ClaimsWorkload:
+class ClaimsWorkload(Workload):
     """Nobody believes to hold what another holds alone; the state has its own checker."""
 
     def __init__(self, history: History) -> None:
+        super().__init__(history)
         self.holding = HoldingChecker()
-        self._asker = Asker(history)
 
     def start(self, clients: Sequence[Client]) -> None:
         """See Workload."""
@@ -33,18 +33,6 @@ class ClaimsWorkload:
             actor = _Actor(self._asker, client, self.holding)
             client.listen_to_locks(actor)
             self._asker.later(client, actor.acquire)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """Everything is judged while it happens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
@@ -84,33 +85,6 @@ class Client(Protocol):
         """Tell this listener about the client's locks."""
 
 
-class Workload(Protocol):
-    """Some clients' behaviour, and what must be true of it afterwards."""
-
-    def start(self, clients: Sequence[Client]) -> None:
-        """Begin; each client goes on by itself."""
-
-    def stop(self) -> None:
-        """Begin nothing new."""
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """Let each client pause for up to so long between its requests."""
-
-    def is_quiet(self) -> bool:
-        """Tell whether everything begun has ended."""
-
-    def conclude(self, reader: Client) -> None:
-        """With faults over and everything quiet, read what `check` needs; quiet when read."""
-
-    def check(self) -> None:
-        """Judge the run.
-
-        Raises:
-            WrongResult: a promise was broken.
-
-        """
-
-
 class Asker:
     """Asks in the name of clients, records it, and knows when all is answered."""
 
@@ -176,6 +150,42 @@ class Asker:
     def _go_on(self, step: Callback) -> None:
         if not self.stopped:
             step()
+
+
+class Workload(ABC):
+    """Some clients' behaviour, and what must be true of it afterwards."""
+
+    def __init__(self, history: History) -> None:
+        self._asker = Asker(history)
+
+    @abstractmethod
+    def start(self, clients: Sequence[Client]) -> None:
+        """Begin; each client goes on by itself."""
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._asker.stopped = True
+
+    def slow_down(self, pause_max: Micros) -> None:
+        """Let each client pause for up to so long between its requests."""
+        self._asker.pause_max = pause_max
+
+    def is_quiet(self) -> bool:
+        """Tell whether everything begun has ended."""
+        return self._asker.is_quiet()
+
+    @abstractmethod
+    def conclude(self, reader: Client) -> None:
+        """With faults over and everything quiet, read what `check` needs; quiet when read."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Judge the run.
+
+        Raises:
+            WrongResult: a promise was broken.
+
+        """
 
 
 def create_args(

@@ -10,36 +10,23 @@ from tests.sim.checkers.exactly_once import check_count
 from tests.sim.checkers.linearizability import check
 from tests.sim.checkers.models import RegisterModel
 from tests.sim.history import History, Operation
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 from tests.sim.workloads.register import as_list, version_in
-from tests.sim.world import Micros
 
 PATH: Final = "/counter"
 
 
-class CounterWorkload:
+class CounterWorkload(Workload):
     """Every client reads the number and sets it one higher if nobody else was quicker."""
 
     def __init__(self, history: History) -> None:
-        self._asker = Asker(history)
+        super().__init__(history)
         self._final: int | None = None
 
     def start(self, clients: Sequence[Client]) -> None:
         """See Workload."""
         for client in clients:
             self._asker.later(client, _Actor(self._asker, client).read)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """See Workload."""

@@ -11,7 +11,7 @@ from coordsvc.base.vocabulary import codes, ops
 from tests.sim.checkers.locks import GuardedStorage, HoldingChecker
 from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 from tests.sim.workloads.register import as_list
 from tests.sim.world import MS, Micros
 
@@ -20,13 +20,13 @@ GUARDED: Final = "/guarded"
 HOLD_MAX: Final[Micros] = 300 * MS
 
 
-class LockWorkload:
+class LockWorkload(Workload):
     """Holders write to a storage outside the service, and with a guard inside it."""
 
     def __init__(self, history: History) -> None:
+        super().__init__(history)
         self.storage = GuardedStorage()
         self.holding = HoldingChecker()
-        self._asker = Asker(history)
         self._guarded: list[Operation] = []
 
     def start(self, clients: Sequence[Client]) -> None:
@@ -37,18 +37,6 @@ class LockWorkload:
             actor = _Actor(self._asker, client, self.holding, self.storage, self._guarded)
             client.listen_to_locks(actor)
             self._asker.later(client, actor.acquire)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """Everything is judged while it happens, but for the order of the guarded writes."""

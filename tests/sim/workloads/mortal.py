@@ -7,38 +7,22 @@ from typing import Final
 
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
-from tests.sim.history import History, Operation
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
-from tests.sim.world import Micros
+from tests.sim.history import Operation
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 
 TOP: Final = "/mortal"
 NAMES: Final = tuple(f"{TOP}/{number}" for number in range(5))
 TTLS_MS: Final = (100, 500, 1_500)
 
 
-class MortalWorkload:
+class MortalWorkload(Workload):
     """Whether they went for a reason is checked where it is applied; that they go at all, by who
     runs this. What reads show of them on the way is compared with the state."""
-
-    def __init__(self, history: History) -> None:
-        self._asker = Asker(history)
 
     def start(self, clients: Sequence[Client]) -> None:
         """See Workload."""
         for client in clients:
             self._asker.later(client, _Actor(self._asker, client).act)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """Nothing is read that was not read before."""

@@ -9,33 +9,20 @@ from tests.sim.checkers.linearizability import check_parts
 from tests.sim.checkers.models import VERSION_FIELD, RegisterModel, keys_of
 from tests.sim.checkers.revisions import check_real_time
 from tests.sim.history import History, Operation
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
-from tests.sim.world import Micros
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 
 
-class RegisterWorkload:
+class RegisterWorkload(Workload):
     """Clients get, put, create, delete, set and conditionally set `/register-<n>`."""
 
     def __init__(self, history: History, *, keys: int = 3) -> None:
+        super().__init__(history)
         self._paths = [f"/register-{number}" for number in range(keys)]
-        self._asker = Asker(history)
 
     def start(self, clients: Sequence[Client]) -> None:
         """See Workload."""
         for client in clients:
             self._asker.later(client, _Actor(self._asker, client, self._paths).act)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """See Workload."""

@@ -10,21 +10,20 @@ from coordsvc.base.vocabulary import codes, ops
 from tests.sim.checkers.exactly_once import check_unique
 from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.workloads.client import Answer, Client, Workload, create_args
 from tests.sim.workloads.register import as_list
-from tests.sim.world import Micros
 
 PARENT: Final = "/sequence"
 
 
-class SequenceWorkload:
+class SequenceWorkload(Workload):
     """Every client creates sequential nodes, persistent ones and ephemeral ones.
 
     The data of a node names its client and request, so that a request with two effects shows.
     """
 
     def __init__(self, history: History) -> None:
-        self._asker = Asker(history)
+        super().__init__(history)
         self._kept: list[str] = []
         self._given: list[str] = []
         self._present: set[str] = set()
@@ -35,18 +34,6 @@ class SequenceWorkload:
         """See Workload."""
         for client in clients:
             self._asker.later(client, partial(self._create, client))
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """Look for every name up to the highest that can have been given."""

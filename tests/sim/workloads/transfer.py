@@ -11,22 +11,21 @@ from tests.sim.checkers.linearizability import check_parts
 from tests.sim.checkers.models import RegisterModel, keys_of
 from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 from tests.sim.workloads.register import as_list, version_in
-from tests.sim.world import Micros
 
 OPENING_BALANCE: Final = 100
 
 
-class TransferWorkload:
+class TransferWorkload(Workload):
     """Every client reads two accounts and moves an amount if neither has changed meanwhile.
 
     All accounts are opened by one transaction, so that they are all there or none is.
     """
 
     def __init__(self, history: History, *, accounts: int = 4) -> None:
+        super().__init__(history)
         self._paths = [f"/account-{number}" for number in range(accounts)]
-        self._asker = Asker(history)
         self._final: dict[str, int] = {}
 
     def start(self, clients: Sequence[Client]) -> None:
@@ -34,18 +33,6 @@ class TransferWorkload:
         for client in clients:
             actor = _Actor(self._asker, client, self._paths)
             self._asker.later(client, actor.open_accounts)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """See Workload."""

@@ -10,7 +10,7 @@ from coordsvc.base.vocabulary import codes, ops
 from tests.sim.checkers.linearizability import check
 from tests.sim.checkers.models import LockModel
 from tests.sim.history import History, Operation, Outcome
-from tests.sim.workloads.client import Answer, Asker, Client
+from tests.sim.workloads.client import Answer, Asker, Client, Workload
 from tests.sim.workloads.register import as_list
 from tests.sim.world import MS, Micros
 
@@ -18,12 +18,12 @@ LOCK: Final = "/tries"
 HOLD_MAX: Final[Micros] = 200 * MS
 
 
-class TryWorkload:
+class TryWorkload(Workload):
     """Clients try for the lock and let it go. One whose session is lost may have lost the lock
     at any time since it asked for it."""
 
     def __init__(self, history: History) -> None:
-        self._asker = Asker(history)
+        super().__init__(history)
         self._lost: list[Operation] = []
 
     def start(self, clients: Sequence[Client]) -> None:
@@ -32,18 +32,6 @@ class TryWorkload:
             actor = _Actor(self._asker, client, self._lost)
             client.listen_to_locks(actor)
             self._asker.later(client, actor.acquire)
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """The history says it all."""

@@ -10,9 +10,8 @@ from coordsvc.base.ids import Index
 from coordsvc.base.vocabulary import codes, messages, ops
 from tests.sim.history import History, Operation
 from tests.sim.verdicts import WrongResult
-from tests.sim.workloads.client import Answer, Asker, Client, create_args
+from tests.sim.workloads.client import Answer, Asker, Client, Workload, create_args
 from tests.sim.workloads.register import as_list
-from tests.sim.world import Micros
 
 TOP: Final = "/tree"
 LARGE: Final = 5_000
@@ -20,12 +19,12 @@ LARGE: Final = 5_000
 MZXID_FIELD: Final = messages.STAT_FIELDS.index("mzxid")
 
 
-class WatchWorkload:
+class WatchWorkload(Workload):
     """Each client writes to the tree and keeps a mirror of it; at the end all are equal to it."""
 
     def __init__(self, history: History, *, nodes: int = 6) -> None:
+        super().__init__(history)
         self._paths = [f"{TOP}/{number}" for number in range(nodes)]
-        self._asker = Asker(history)
         self._mirrors: list[Mirror] = []
         self._final: dict[str, bytes | None] = {}
 
@@ -38,18 +37,6 @@ class WatchWorkload:
             Listener(client, client.chance.choice(self._paths), ops.WATCH_NODE).begin()
             Listener(client, TOP, ops.WATCH_CHILDREN).begin()
             self._asker.later(client, partial(self._write, client))
-
-    def stop(self) -> None:
-        """See Workload."""
-        self._asker.stopped = True
-
-    def slow_down(self, pause_max: Micros) -> None:
-        """See Workload."""
-        self._asker.pause_max = pause_max
-
-    def is_quiet(self) -> bool:
-        """See Workload."""
-        return self._asker.is_quiet()
 
     def conclude(self, reader: Client) -> None:
         """See Workload."""
