@@ -128,6 +128,11 @@ class RaftNode:
         return self._core.log.base_index + 1
 
     @property
+    def durable_index(self) -> Index:
+        """The last entry of the log that is on this node's disk."""
+        return self._core.log.durable
+
+    @property
     def last_index(self) -> Index:
         """The last entry of the log, committed or not."""
         return self._core.log.last_index

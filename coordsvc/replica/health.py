@@ -20,8 +20,10 @@ from coordsvc.raft.node import RaftNode
 from coordsvc.replica import messages
 from coordsvc.replica.desk import Desk
 from coordsvc.replica.effects import Effects
+from coordsvc.replica.slow_log import SlowLog
 from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.replica.upgrade import Upgrade
+from coordsvc.replica.writing import LogWrites
 from coordsvc.state import versions
 from coordsvc.state.commands import Acquire, Create, Put, Set, Transaction, parse
 
@@ -138,6 +140,10 @@ class Host(Protocol):
     def leading(self) -> bool:
         """Whether this replica leads."""
 
+    @property
+    def writes(self) -> LogWrites:
+        """What is on its way to the log."""
+
     def hand_over(self, now: Millis) -> bool:
         """Hand leadership to another; False if nobody can take it."""
 
@@ -174,6 +180,7 @@ class Health:
         self._candidate: Index = 0
         self._compared: Index = 0
         self._next_at: Millis = 0
+        self._slow_log = SlowLog(0)
 
     def receive(
         self, peer: NodeId, message: messages.HealthMessage, now: Millis, effects: Effects
@@ -219,7 +226,9 @@ class Health:
     # Comparing.
 
     def tick(self, now: Millis, effects: Effects) -> None:
-        """Compare, or press for a rebuild, every COMPARE_MS."""
+        """Look at the log; compare, or press for a rebuild, every COMPARE_MS."""
+        if self._host.leading:
+            self._look_at_log(now)
         if now < self._next_at:
             return
         self._next_at = now + COMPARE_MS
@@ -232,6 +241,13 @@ class Health:
         if self._host.leading and candidate > self._compared:
             self._compared = candidate
             self._compare(candidate, effects)
+
+    def _look_at_log(self, now: Millis) -> None:
+        overtaken = self._raft.commit > self._raft.durable_index
+        waits_ms = self._host.writes.waits_ms(now)
+        if self._slow_log.look(now, waits_ms=waits_ms, is_overtaken=overtaken):
+            handed = self._host.hand_over(now)
+            self._log.warning("the log is slow: leadership is handed over", handed=handed)
 
     def _compare(self, index: Index, effects: Effects) -> None:
         digest = self.checkpoints.digest_at(index)

@@ -81,8 +81,8 @@ class Replica:
         self._chance = chance
         self._log = log
         self._commit: Index = recovered.raft.snapshot.index
-        self._writes = LogWrites(self.encoder)
-        self._proposals = Proposals(self.raft, self.desk, self._writes)
+        self.writes = LogWrites(self.encoder)
+        self._proposals = Proposals(self.raft, self.desk, self.writes)
         self._due = DueWork(self.raft, self.liveness, self._proposals, chance=chance, log=log)
         self.members = Members(
             node, settings.own, self.raft, election_ms=settings.raft.election_ms, log=log
@@ -109,11 +109,6 @@ class Replica:
     def leading(self) -> bool:
         """Whether this replica leads, as far as it knows."""
         return self.raft.leader == self.node
-
-    @property
-    def writing(self) -> int:
-        """How many writes to the log are not durable yet."""
-        return len(self._writes)
 
     # ------------------------------------------------------------------ inputs from clients
 
@@ -247,7 +242,7 @@ class Replica:
 
     def persisted(self, now: Millis) -> None:
         """The oldest unfinished Write is on disk."""
-        self._writes.persisted(self.raft, self._effects, now)
+        self.writes.persisted(self.raft, self._effects, now)
 
     def wake(self, now: Millis) -> None:
         """The deadline came."""
@@ -380,7 +375,7 @@ class Replica:
             self._effects.send.append((leader, request))
 
     def _carry_out(self, ready: Ready, now: Millis) -> None:
-        self.snapshots.compaction.logged(self._writes.add(ready, self._effects))
+        self.snapshots.compaction.logged(self.writes.add(ready, self._effects, now))
         self._effects.send += ready.send_now
         if ready.membership_changed:
             self.members.settle(self._effects)

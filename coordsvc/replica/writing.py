@@ -23,22 +23,29 @@ class _Writing:
 class LogWrites:
     """Pairs each Write with the promises (votes, acknowledgements) that wait for it."""
 
-    __slots__ = ("_encoder", "_under_way")
+    __slots__ = ("_encoder", "_since", "_under_way")
 
     def __init__(self, encoder: EntryEncoder) -> None:
         self._encoder = encoder
         self._under_way: deque[_Writing] = deque()
+        self._since: Millis = 0  # the log is at the oldest of them
 
     def __len__(self) -> int:
         """Return how many writes are not durable yet."""
         return len(self._under_way)
 
-    def add(self, ready: Ready, effects: Effects) -> int:
+    def waits_ms(self, now: Millis) -> Millis:
+        """Return for how long the log has been at its oldest write; 0 if it is idle."""
+        return now - self._since if self._under_way else 0
+
+    def add(self, ready: Ready, effects: Effects, now: Millis) -> int:
         """Have term, vote and entries written; return how many bytes of entries that are.
 
         What is promised leaves when they, and everything before them, are durable.
         """
         promises: list[tuple[NodeId, PeerMessage]] = list(ready.send_after_sync)
+        if not self._under_way:
+            self._since = now
         if ready.entries:
             return self._add_entries(ready, promises, effects)
         if ready.hard_state is not None:
@@ -72,6 +79,7 @@ class LogWrites:
     def persisted(self, raft: RaftNode, effects: Effects, now: Millis) -> None:
         """Take note that the oldest write is durable."""
         writing = self._under_way.popleft()
+        self._since = now
         if writing.last:
             raft.persisted(writing.last, writing.last_term, now)
         effects.send += writing.promises

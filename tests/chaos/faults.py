@@ -16,6 +16,8 @@ from tests.sim.verdicts import NoProgress, RunFailed
 EXIT_FATAL = 70
 NOTICE_S = 5.0
 """A node whose disk fails must have ended within this time of the next write."""
+HANDED_OVER_S = 45.0
+"""A leader with a slow disk must have handed over by then: half a minute after the last time."""
 REPLACED_S = 30.0
 """A member that lost its folder must vote again by then."""
 WITHOUT_LEADER_S = 15.0
@@ -69,7 +71,7 @@ class Faults:
         if cluster.small_disks is not None:
             self._kinds += [self.fill_disk, self.leave_little_room, self.fill_all_disks]
         if cluster.bad_disks is not None:
-            self._kinds += [self.slow_disk, self.fail_disk]
+            self._kinds += [self.slow_disk, self.slow_leader, self.fail_disk]
         if cluster.clocks is not None:
             self._kinds += [self.set_clock, self.set_clock_of_leader]
 
@@ -358,6 +360,21 @@ class Faults:
         finally:
             self._cluster.bad_disks.tell(name, self._cluster.bad_disks.OK)
         return f"{name} {delay_ms} ms"
+
+    async def slow_leader(self) -> str:
+        """The leader's disk becomes slow, and it must hand leadership over by itself."""
+        clock = asyncio.get_running_loop().time
+        slow = await self._leader()
+        self._cluster.bad_disks.tell(slow, "400")
+        until = clock() + HANDED_OVER_S
+        try:
+            while await self._leader() == slow:
+                if clock() > until:
+                    raise NoProgress(f"{slow} goes on leading although its disk is slow")
+                await self._live(0.2, 0.3)
+        finally:
+            self._cluster.bad_disks.tell(slow, self._cluster.bad_disks.OK)
+        return slow
 
     async def fail_disk(self) -> str:
         """The node must end by itself, with its own exit code; nothing is acknowledged by it."""

@@ -59,10 +59,10 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 def acknowledged_before_the_sync(patch: pytest.MonkeyPatch) -> None:
     original = LogWrites.add
 
-    def add(self: LogWrites, ready: Ready, effects: Effects) -> int:
+    def add(self: LogWrites, ready: Ready, effects: Effects, now: int) -> int:
         effects.send += ready.send_after_sync
         ready.send_after_sync = []
-        return original(self, ready, effects)
+        return original(self, ready, effects, now)
 
     patch.setattr(LogWrites, "add", add)
 
@@ -413,7 +413,9 @@ class Planted(NamedTuple):
 PLANTED: Final = (
     Planted(
         acknowledged_before_the_sync,
-        Tuning(nodes=3, kinds=("crash machine", "crash machine", "slow disk", "transfer")),
+        Tuning(
+            nodes=3, kinds=("crash machine", "crash machine", "slow disk", "isolate", "transfer")
+        ),
     ),
     Planted(vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
     Planted(

@@ -76,7 +76,7 @@ class Cluster:
                 "commit_index": raft.commit,
                 "applied_index": replica.applied,
                 "uncommitted_bytes": raft.uncommitted_bytes,
-                "writes_in_flight": replica.writing,
+                "writes_in_flight": len(replica.writes),
                 "log_bytes": server.wal.bytes_on_disk,
                 "log_segments": server.wal.segments,
                 "snapshot": {

@@ -513,6 +513,30 @@ def test_a_slow_disk_of_the_leader_gathers_writes_and_delays_no_one_else_s_vote(
     assert list(client.answers) == [1, 2, 3]
 
 
+def test_a_leader_whose_disk_is_slow_hands_leadership_over(cluster):
+    old = cluster.leader
+    cluster.members[old].slow_disk = True
+    client = cluster.client(cluster.followers[0])
+    client.put("/a")
+    cluster.advance(3_000)
+    assert cluster.leader != old
+    client.put("/b")
+    cluster.advance(200)
+    assert len(client.answers) == 2
+
+
+def test_a_leader_whose_slow_disk_is_needed_for_a_quorum_goes_on_leading(cluster):
+    old, slow, fast = cluster.leader, *cluster.followers
+    client = cluster.client(fast)
+    cluster.members[old].slow_disk = cluster.members[slow].slow_disk = True
+    client.put("/a")
+    cluster.advance(3_000)
+    assert cluster.leader == old, "a leader with a fast disk could commit nothing either"
+    cluster.members[slow].slow_disk = False
+    cluster.advance(200)
+    assert len(client.answers) == 1
+
+
 def test_a_leader_that_steps_down_with_writes_held_back_loses_none(cluster):
     old = cluster.leader
     client = cluster.client(old)
