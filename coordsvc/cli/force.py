@@ -9,11 +9,8 @@ from typing import Final
 
 import click
 
-from coordsvc.base.errors import CoordsvcError, CorruptData
-from coordsvc.cli.restore import BUMP_MAX, BUMP_MIN, DAMAGED_EXIT, needed
-from coordsvc.cli.settings import SETUP_EXIT
-from coordsvc.replica.restoration import REVISION_BUMP
-from coordsvc.server import options
+from coordsvc.cli.main import SETUP_EXIT
+from coordsvc.cli.newfolder import bump_option, failing, folder_options
 from coordsvc.server.inspection import FolderReport, inspect_folder
 from coordsvc.server.restore import Restored, start_alone, survivor_of
 from coordsvc.storage.layout import DataFolder
@@ -40,19 +37,14 @@ WARNING: Final = """\
 
 _PARAMETERS: Final[list[click.Parameter]] = [
     click.Argument(["survivor"], type=click.Path(path_type=Path, file_okay=False)),
-    needed(options.DATA_DIR, "Folder to make; it must not be there, or be empty."),
-    needed(options.NODE, "Name of this node in the new cluster."),
-    needed(options.CLUSTER, "Name of the new cluster; it must be another one than before."),
+    *folder_options(
+        node="Name of this node in the new cluster.",
+        cluster="Name of the new cluster; it must be another one than before.",
+    ),
     click.Option(
         ["--confirm"], metavar="PHRASE", help=f'Must be "{PHRASE}"; without it nothing is done.'
     ),
-    click.Option(
-        ["--revision-bump"],
-        type=click.IntRange(BUMP_MIN, BUMP_MAX),
-        default=REVISION_BUMP,
-        show_default=True,
-        help="How far above the folder revisions go on: further than the old cluster can have got.",
-    ),
+    bump_option("folder"),
 ]
 
 
@@ -72,7 +64,7 @@ def force_new_cluster(
     as it is. The procedure is in docs/operations.md, "A majority is lost for ever".
     """
     click.echo(WARNING, err=True)
-    try:
+    with failing():
         folder = DataFolder.open_existing(survivor)
         try:
             report = inspect_folder(folder)
@@ -89,9 +81,6 @@ def force_new_cluster(
             )
         finally:
             folder.close()
-    except CoordsvcError as error:
-        click.echo(f"coordsvc: {error}", err=True)
-        sys.exit(DAMAGED_EXIT if isinstance(error, CorruptData) else SETUP_EXIT)
     _report(done, data_dir=data_dir, node=node, cluster=cluster)
 
 

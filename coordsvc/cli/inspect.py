@@ -13,13 +13,12 @@ from typing import Final
 import click
 
 from coordsvc.base.errors import CoordsvcError
+from coordsvc.cli.main import DAMAGED_EXIT, SETUP_EXIT
 from coordsvc.cli.output import print_json, print_line, print_rows
-from coordsvc.cli.settings import SETUP_EXIT
 from coordsvc.server.inspection import FolderReport, inspect_folder, views
 from coordsvc.server.repair import Action, mend, plan_of
 from coordsvc.storage.layout import DataFolder
 
-DAMAGED_EXIT: Final = 1
 _RANGE: Final = re.compile(r"(\d*)\.\.(\d*)")
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 _LAST: Final = 2**63

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import click
 
 import coordsvc
 from coordsvc.cli.lazy import LazyGroup
 
-SETUP_EXIT = 2
+DAMAGED_EXIT: Final = 1
+SETUP_EXIT: Final = 2
 
 
 class Commands(LazyGroup):

@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from coordsvc.base import limits
-from coordsvc.base.errors import CoordsvcError, CorruptData
-from coordsvc.cli.settings import SETUP_EXIT
-from coordsvc.replica.restoration import REVISION_BUMP
+from coordsvc.cli.newfolder import bump_option, failing, folder_options, needed
 from coordsvc.server import options
 from coordsvc.server.addresses import Member
-from coordsvc.server.options import Option
 from coordsvc.server.restore import Restored, read_backup
 from coordsvc.server.restore import restore as restore_to
 
-DAMAGED_EXIT: Final = 1
-BUMP_MIN: Final = 10 * limits.SESSIONS_MAX
-BUMP_MAX: Final = 10**14
-
-
-def _parsed(option: Option[object], parameter: click.Parameter, text: str) -> object:
-    try:
-        return option.kind.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{error}; accepted is {option.kind.accepts}", param=parameter
-        ) from error
-
-
-def needed(option: Option[object], text: str) -> click.Option:
-    """Return one of a node's options as one that must be given."""
-    return click.Option(
-        [option.flag],
-        callback=lambda _context, parameter, text: _parsed(option, parameter, text),
-        metavar=option.kind.metavar,
-        required=True,
-        envvar=option.variable,
-        help=f"{text}  [{option.variable}]",
-    )
-
-
 _PARAMETERS: Final[list[click.Parameter]] = [
     click.Argument(["backup"], type=click.Path(path_type=Path, dir_okay=False)),
-    needed(options.DATA_DIR, "Folder to make; it must not be there, or be empty."),
-    needed(options.NODE, "Name of this node."),
-    needed(options.CLUSTER, "Name of the new cluster; best another one than before."),
-    needed(options.MEMBERS, "All nodes of the new cluster, this one included."),
-    click.Option(
-        ["--revision-bump"],
-        type=click.IntRange(BUMP_MIN, BUMP_MAX),
-        default=REVISION_BUMP,
-        show_default=True,
-        help="How far above the backup revisions go on: further than the old cluster can have got.",
+    *folder_options(
+        node="Name of this node.",
+        cluster="Name of the new cluster; best another one than before.",
     ),
+    needed(options.MEMBERS, "All nodes of the new cluster, this one included."),
+    bump_option("backup"),
 ]
 
 
@@ -83,7 +47,7 @@ def restore(
     names = [member.name for member in members]
     if node not in names:
         raise click.UsageError(f"--node {node} is not among --members {', '.join(names)}")
-    try:
+    with failing():
         restored = restore_to(
             read_backup(backup),
             data_dir,
@@ -92,9 +56,6 @@ def restore(
             voters=names,
             bump=revision_bump,
         )
-    except CoordsvcError as error:
-        click.echo(f"coordsvc: {error}", err=True)
-        sys.exit(DAMAGED_EXIT if isinstance(error, CorruptData) else SETUP_EXIT)
     _report(restored, data_dir=data_dir, node=node, cluster=cluster, members=members)
 
 

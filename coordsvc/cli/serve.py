@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from coordsvc.base.errors import SetupError
-from coordsvc.cli.settings import SETUP_EXIT, node_parameters, resolve_or_exit
+from coordsvc.cli.main import SETUP_EXIT
+from coordsvc.cli.settings import node_parameters, resolve_or_exit
 from coordsvc.server.main import run
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from coordsvc.base.errors import SetupError
+from coordsvc.cli.main import SETUP_EXIT
 from coordsvc.server.config import FILE_VARIABLE, Resolved, resolve
 from coordsvc.server.options import OPTIONS, Option
-
-SETUP_EXIT = 2
 
 
 def node_parameters() -> list[click.Parameter]:
