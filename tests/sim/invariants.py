@@ -16,6 +16,7 @@ CLIENT_LOCK: Final = "unit/client/recipes/test_lock.py::test_"
 FRAMING: Final = "unit/storage/test_framing.py::test_"
 LAYOUT: Final = "unit/storage/test_layout.py::test_"
 NATIVE_CONVERSATION: Final = "unit/protocols/native/test_conversation.py::test_"
+NATIVE_WATCHES: Final = "unit/protocols/native/test_conversation_watches.py::test_"
 PEER_CONVERSATION: Final = "unit/protocols/peer/test_conversation.py::test_"
 RAFT_FOLLOWER: Final = "unit/raft/test_follower.py::test_"
 RAFT_LEADER: Final = "unit/raft/test_leader.py::test_"
@@ -513,7 +514,7 @@ HOSTILITY: Final = (
             SIM_DAY + "a_day_leaves_nothing_behind",
             STATE_HISTORY + "the_bytes_of_data_are_bounded_too",
             REPLICA_DESK + "what_waits_for_its_answer_is_bounded",
-            NATIVE_CONVERSATION + "events_that_wait_to_be_sent_are_bounded",
+            NATIVE_WATCHES + "events_that_wait_to_be_sent_are_bounded",
         ),
     ),
     Row(

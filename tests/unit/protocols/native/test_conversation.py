@@ -1,119 +1,15 @@
 """The server's side of a native connection, with a real replica behind it."""
 
-import random
-
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordsvc.base import limits
-from coordsvc.base.ports import SilentLogger
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
-from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
-from coordsvc.raft.node import RaftSettings, RecoveredRaft
 from coordsvc.replica.codec import command_prefix
-from coordsvc.replica.compaction import CompactionSettings
-from coordsvc.replica.effects import Write
-from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
-from coordsvc.state.machine import StateMachine
-from coordsvc.state.queries import Pages
 from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import encode_frame
-
-SERVERS = ["a.example:1", "b.example:1"]
-
-
-class House:
-    """One replica alone, and the conversations with it."""
-
-    def __init__(self, members=("a",)):
-        self.now = 1_000
-        meta = SnapshotMeta(0, 0, Membership(members))
-        self.replica = Replica(
-            "a",
-            ReplicaSettings(RaftSettings(), CompactionSettings()),
-            Recovered(RecoveredRaft(HardState(0, None), meta, []), StateMachine()),
-            chance=random.Random(1),
-            log=SilentLogger(),
-            now=self.now,
-        )
-        self.hall = Hall(
-            self.replica, Pages(), [], lambda name: f"{name}.example:1", "one", 1_000, 60_000
-        )
-        self.hall.servers = lambda: [*SERVERS]
-        self.hall.status = lambda: [["node", "a"]]
-        self.replica.wake(self.now)
-        self.turn()
-        self.turn()  # what a leader of a new cluster does first
-
-    def turn(self):
-        """Carry everything out until nothing is left to do."""
-        for _ in range(20):
-            effects = self.replica.take_effects(self.now, self.now)
-            for write in effects.writes:
-                assert isinstance(write, Write)
-                self.replica.persisted(self.now)
-            again = self.replica.catch_up(self.now)
-            if not again and not effects.writes and self.replica.deadline() > 0:
-                return
-
-    def guest(self):
-        return Guest(self)
-
-
-class Guest:
-    """The client's end, by hand."""
-
-    def __init__(self, house):
-        self.house = house
-        self.talk = NativeConversation(house.hall, "10.0.0.1:9")
-        self.serial = 0
-
-    def send(self, *values):
-        self.talk.receive_data(b"".join(map(encode_frame, values)), self.house.now)
-
-    def hear(self):
-        self.house.turn()
-        self.house.hall.dirty.clear()
-        self.house.hall.told.clear()
-        self.talk.told = False
-        data, messages = self.talk.data_to_send(), []
-        while data:
-            size = int.from_bytes(data[:4], "big")
-            messages += msgpack.unpackb(data[4 : 4 + size])
-            data = data[4 + size :]
-        return messages
-
-    def hello(self, session=0, password=b"password", timeout_ms=10_000, behind=(), seen=0):
-        greeting = [ops.HELLO, ops.MAGIC, [1], session, password, timeout_ms, seen, "me"]
-        self.send(greeting, *behind)
-        return self.hear()
-
-    def mutate(self, op, *arguments):
-        self.serial += 1
-        self.send([op, self.serial, self.serial, *arguments])
-        return self.serial
-
-    def put(self, path, data=b""):
-        return self.mutate(ops.PUT, path, data, True, [])
-
-    def read(self, op, *arguments, consistency=ops.LINEARIZABLE, revision=0):
-        self.serial += 1
-        self.send([op, self.serial, consistency, revision, *arguments])
-        return self.serial
-
-
-@pytest.fixture
-def house():
-    return House()
-
-
-@pytest.fixture
-def guest(house):
-    guest = house.guest()
-    guest.hello()
-    return guest
+from tests.unit.protocols.native.conftest import SERVERS, House
 
 
 def test_a_greeting_opens_a_session(house):
@@ -253,17 +149,6 @@ def test_answers_that_wait_to_be_sent_are_bounded(guest, monkeypatch):
     assert guest.hear()[0][1] == codes.OK, "what was there is sent"
 
 
-def test_events_that_wait_to_be_sent_are_bounded(guest, monkeypatch):
-    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, True)
-    guest.hear()
-    monkeypatch.setattr(limits, "OUTBOX_BYTES_MAX", 1_000)
-    for name in "abcd":
-        guest.put(f"/{name}", bytes(600))
-    heard = guest.hear()
-    assert [each[0] for each in heard if each[0] < 0] == [ops.EVENT, ops.EVENT, ops.WATCH_LOST]
-    assert next(each for each in heard if each[0] == ops.WATCH_LOST)[1] == watch
-
-
 def test_reads_state_their_revision(house, guest):
     guest.put("/a", b"x")
     guest.hear()
@@ -274,78 +159,6 @@ def test_reads_state_their_revision(house, guest):
     assert told[3][1] == codes.NO_NODE, "it did not wait"
     assert told[2][1:3] == [codes.OK, house.replica.applied]
     assert told[4][3] == [["node", "a"]]
-
-
-# Watches.
-
-
-def test_an_event_comes_before_the_answer_of_its_revision(guest):
-    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, True)
-    guest.hear()
-    write = guest.put("/a", b"x")
-    event, answer = guest.hear()
-    assert event[:4] == [ops.EVENT, watch, ops.CREATED, "/a"]
-    assert event[6] == b"x"
-    assert (answer[0], answer[2]) == (write, event[4])
-
-
-def test_a_watch_that_resumes_misses_nothing_and_hears_nothing_twice(house, guest):
-    since = house.replica.applied
-    for number in range(3):
-        guest.put(f"/{number}", b"x")
-    guest.hear()
-    other = house.guest()
-    other.hello()
-    watch = other.read(ops.WATCH, "/", ops.WATCH_CHILDREN, since, False)
-    guest.put("/3")
-    guest.hear()
-    told = other.hear()
-    assert told[0][:2] == [watch, codes.OK]
-    assert [each[3] for each in told[1:]] == ["/0", "/1", "/2", "/3"]
-    assert all(each[6] is None for each in told[1:])
-
-
-def test_a_watch_whose_past_is_forgotten_is_told_so(house, guest):
-    house.replica.machine.history.compacted = house.replica.applied + 1
-    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 1, False)
-    assert guest.hear()[0][:2] == [watch, codes.COMPACTED]
-    guest.put("/a")
-    assert len(guest.hear()) == 1
-
-
-def test_a_watch_on_a_path_where_nothing_can_ever_be_is_refused(guest):
-    watch = guest.read(ops.WATCH, "/a//b", ops.WATCH_NODE, 0, False)
-    assert guest.hear()[0][:2] == [watch, codes.BAD_PATH]
-
-
-def test_a_watch_ends_when_asked(guest):
-    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
-    guest.read(ops.UNWATCH, watch)
-    guest.put("/a")
-    assert not any(each[0] == ops.EVENT and each[1] == watch for each in guest.hear()[3:])
-
-
-def test_watches_are_bounded(guest, monkeypatch):
-    monkeypatch.setattr(limits, "WATCHES_PER_CONNECTION_MAX", 1)
-    guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
-    guest.read(ops.WATCH, "/", ops.WATCH_NODE, 0, False)
-    assert [each[1] for each in guest.hear()] == [codes.OK, codes.TOO_MANY]
-
-
-def test_a_client_that_does_not_read_loses_its_watches_and_is_told(house, guest):
-    watch = guest.read(ops.WATCH, "/", ops.WATCH_SUBTREE, 0, False)
-    guest.hear()
-    writer = house.guest()
-    writer.hello()
-    guest.talk.congested(True)
-    writer.put("/a")
-    writer.put("/b")
-    writer.hear()
-    assert guest.hear() == [[ops.WATCH_LOST, watch, codes.COMPACTED, house.replica.applied - 1]]
-    guest.talk.congested(False)
-    writer.put("/c")
-    writer.hear()
-    assert guest.hear() == []
 
 
 # Locks, leaders, the end.

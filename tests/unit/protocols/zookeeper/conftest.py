@@ -1,60 +1,27 @@
 """One replica alone, and ZooKeeper clients by hand."""
 
-import random
 from itertools import count
 
 import pytest
 
-from coordsvc.base.ports import SilentLogger
 from coordsvc.protocols.zookeeper import numbers, records
 from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.protocols.zookeeper.jute import Reader, pack_frame
-from coordsvc.raft.messages import HardState, Membership, SnapshotMeta
-from coordsvc.raft.node import RaftSettings, RecoveredRaft
-from coordsvc.replica.compaction import CompactionSettings
-from coordsvc.replica.effects import Write
-from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
-from coordsvc.state import versions
-from coordsvc.state.machine import StateMachine
+from tests.unit.protocols.alone import Alone
 
 OPEN_ACL = [records.AclEntry(31, "world", "anyone")]
 
 
-class House:
-    """One replica, whose disk is as fast as the turns."""
+class House(Alone):
+    """One replica, and the ZooKeeper clients it has."""
 
     def __init__(self, members=("a",)):
-        self.now = 1_000
-        meta = SnapshotMeta(0, 0, Membership(members))
-        self.replica = Replica(
-            "a",
-            ReplicaSettings(RaftSettings(), CompactionSettings()),
-            Recovered(RecoveredRaft(HardState(0, None), meta, []), StateMachine()),
-            chance=random.Random(1),
-            log=SilentLogger(),
-            now=self.now,
-        )
+        super().__init__(members)
         passwords = count(1)
         self.hall = ZooKeeperHall(
             self.replica, [], lambda: next(passwords).to_bytes(16, "big"), 4_000, 40_000
         )
-        self.replica.wake(self.now)
-        self.turn()
-        if self.replica.leading:
-            self.turn()  # what a leader of a new cluster does first
-            assert self.machine.version == versions.NEWEST
-
-    def turn(self):
-        """Carry everything out until nothing is left to do."""
-        for _ in range(20):
-            effects = self.replica.take_effects(self.now, self.now)
-            for write in effects.writes:
-                assert isinstance(write, Write)
-                self.replica.persisted(self.now)
-            again = self.replica.catch_up(self.now)
-            if not again and not effects.writes and self.replica.deadline() > 0:
-                return
 
     def pass_time(self, ms):
         """Let time pass in steps that keep the leader in office."""
@@ -63,10 +30,6 @@ class House:
             self.now = min(self.now + 50, until)
             self.replica.wake(self.now)
             self.turn()
-
-    @property
-    def machine(self):
-        return self.replica.machine
 
     def guest(self, address="10.0.0.1:9", **options):
         return Guest(self, address).connect(**options)
