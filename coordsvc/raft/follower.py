@@ -67,6 +67,8 @@ class Follower:
         if core.leader is None:
             pause = core.settings.heartbeat_ms
             soon = core.now + core.chance.randrange(pause // 2, 2 * pause)
+            if core.settings.lease_reads:
+                soon = max(soon, core.sticky_until)  # our own vote is one that a lease counts on
             core.election_deadline = min(core.election_deadline, soon)
 
     # Votes.
@@ -133,11 +135,15 @@ class Follower:
         core.out.send_after_sync.append((sender, reply))
 
     def _acknowledge(self, sender: NodeId, last: Index) -> None:
-        """Acknowledge up to `last`; one acknowledgement stands for all those before it."""
+        """Acknowledge up to `last`; one acknowledgement stands for all those before it.
+
+        But not for those of an earlier term: what they spoke of may be gone since.
+        """
         core, pending = self._core, self._core.out.send_after_sync
         if pending:
             receiver, before = pending[-1]
-            if receiver == sender and type(before) is AppendReply and before.accepted:
+            same = receiver == sender and before.term == core.term
+            if same and type(before) is AppendReply and before.accepted:
                 last = max(last, before.index)
                 pending.pop()
         pending.append((sender, AppendReply(core.term, True, last)))

@@ -13,7 +13,7 @@ from coordsvc.raft.messages import (
     VoteReply,
     VoteRequest,
 )
-from coordsvc.raft.node import Role
+from coordsvc.raft.node import RaftSettings, Role
 from tests.scripts.raft_single import LATE, THREE, entry, node_of, sent, terms_of
 
 
@@ -35,6 +35,15 @@ def test_only_the_leader_can_ask_it_to_campaign() -> None:
     node = node_of(term=1)
     node.step("n2", Heartbeat(1, 0, 0), LATE)
     node.step("n3", TimeoutNow(1), LATE)
+    assert node.role is Role.FOLLOWER
+
+
+def test_a_lease_outlives_a_restart_of_who_granted_it() -> None:
+    """A new link may hasten an election only where nobody can be relying on our silence."""
+    node = node_of(term=1, settings=RaftSettings(lease_reads=True))
+    node.link_made("n3", 0)
+    assert node.deadline() >= 1_000
+    node.wake(999)
     assert node.role is Role.FOLLOWER
 
 
@@ -96,6 +105,16 @@ def test_one_acknowledgement_stands_for_several_appends() -> None:
     node.step("n2", AppendRequest(1, 1, 1, 0, [entry(1)]), LATE)
     node.step("n2", AppendRequest(1, 0, 0, 0, []), LATE)
     assert node.ready().send_after_sync == [("n2", AppendReply(1, True, 2))]
+
+
+def test_an_acknowledgement_does_not_stand_for_one_of_an_earlier_term() -> None:
+    """n2 led, lost what it had sent to another leader, and leads again: all of it in one turn."""
+    node = node_of(1, term=1)
+    node.step("n2", AppendRequest(2, 1, 1, 0, [entry(2), entry(2), entry(2)]), LATE)
+    node.step("n2", AppendRequest(4, 1, 1, 0, [entry(3)]), LATE)
+    assert terms_of(node) == [1, 3]
+    replies = sent(node.ready(), AppendReply)
+    assert [reply.index for reply in replies if reply.term == 4] == [2]
 
 
 def test_a_refusal_is_not_swallowed_by_an_acknowledgement() -> None:
