@@ -13,8 +13,12 @@ class Chroot:
         self.prefix: str = prefix
 
     def inner(self, path: str) -> str:
-        """Return the path as the cluster knows it."""
-        if not self.prefix:
+        """Return the path as the cluster knows it.
+
+        What does not start with a slash is no path, and goes as it is, to be refused: behind the
+        prefix it would be one that leads out of this part of the tree.
+        """
+        if not self.prefix or not path.startswith("/"):
             return path
         return self.prefix if path == "/" else self.prefix + path
 

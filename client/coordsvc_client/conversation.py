@@ -209,10 +209,13 @@ class Conversation:
             case [int(serial), int(code), int(revision), value, *_] if serial > 0:
                 self._receive_reply(serial, code, revision, value, now)
             case [ops.EVENT, int(watch_id), int(kind), str(path), int(revision), stat, data, *_]:
+                self._see(revision)
                 self.watches.receive_event(watch_id, (kind, path, revision), stat, data)
-            case [ops.WATCH_LOST, int(watch_id), int(code), int(), *_]:
+            case [ops.WATCH_LOST, int(watch_id), int(code), int(revision), *_]:
+                self._see(revision)
                 self.watches.receive_lost(watch_id, code)
-            case [ops.LOCK_EVENT, str(path), int(request), int(state), int(token), int(), *_]:
+            case [ops.LOCK_EVENT, str(path), int(request), int(state), int(token), int(at), *_]:
+                self._see(at)
                 proved = self.lease.holds(now)
                 self.claims.receive_event((path, request), state, token, proved=proved)
             case [ops.LEADER, str(node), str(address), int(), *rest]:
@@ -226,6 +229,10 @@ class Conversation:
                 pass  # what a later server may say to those who understand it
             case _:
                 raise FrameError("a message of no known shape")
+
+    def _see(self, revision: int) -> None:
+        """Show nothing older from now on, whatever showed this."""
+        self.revision = max(self.revision, revision)
 
     def _receive_reply(
         self, serial: int, code: int, revision: int, value: object, now: int

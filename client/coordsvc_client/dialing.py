@@ -71,6 +71,9 @@ class Resolution:
         except OSError as error:
             self.fault = f"{self._host}: {error.strerror}"
             self.places = []
+        except ValueError:  # what cannot even be asked for: a label that is empty, or too long
+            self.fault = f"{self._host}: not the name of a host"
+            self.places = []
         else:
             self.places = [(family, address) for family, _, _, _, address in found]
 

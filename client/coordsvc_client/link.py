@@ -233,7 +233,7 @@ class Link:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._dial(lambda: wire, address.host, address.port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:  # ValueError: no name of a host
             log.debug("cannot connect to %s: %s", address, error)
             return None
         return wire, address
@@ -295,13 +295,10 @@ class Link:
 
     async def _move(self, address: Address) -> None:
         """Connect to the leader first; then leave the other server at a quiet moment."""
-        left = self._wire
+        left, opened, taken = self._wire, None, False
         try:
             opened = await self._open(address)
-            if opened is None:
-                return
-            if left is None or self._wire is not left:
-                opened[0].drop()
+            if opened is None or left is None or self._wire is not left:
                 return
             self.conversation.draining = True
             self._quiet.clear()
@@ -309,11 +306,14 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await self._quiet.wait()
-            self._next_wire = opened
-            self._move_at = 0
+            if self._next_wire is None and self._wire in (left, None):
+                self._next_wire, taken = opened, True
+                self._move_at = 0
             if self._wire is left:
                 self._down.set()
         finally:
+            if opened is not None and not taken:
+                opened[0].drop()
             self._moving = None
 
     def _is_shunned(self) -> bool:

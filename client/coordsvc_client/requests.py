@@ -20,6 +20,8 @@ WINDOW: Final = 1024
 """Requests on the wire at once; half of what a server takes from one connection."""
 BACKLOG_MAX: Final = 100_000
 """Requests without an answer, sent or not; no more should be asked."""
+TIDY_SLACK: Final = 256
+"""Requests given up that are not worth a clean-up."""
 RETRY_MS_MIN: Final = 20
 RETRY_MS_MAX: Final = 500
 MUTATION: Final = -1
@@ -130,6 +132,7 @@ class RequestQueue:
         """Take a request back if no server has it; otherwise its answer is awaited all the same."""
         if request.open and not (request.in_flight or request.maybe):
             self.close(request)
+            self._tidy()
 
     def close(self, request: Request) -> None:
         """Take a request out of everything that waits."""
@@ -138,6 +141,16 @@ class RequestQueue:
         if request.in_flight:
             request.in_flight = False
             self.in_flight -= 1
+        mutations = self._mutations
+        while mutations and not mutations[0].open:
+            mutations.popleft()
+
+    def _tidy(self) -> None:
+        """Forget what was given up before it was sent: without a server nothing else would."""
+        kept = len(self._unsent) + len(self._mutations)
+        if kept > 4 * len(self._open) + TIDY_SLACK:
+            self._unsent = deque(request for request in self._unsent if request.open)
+            self._mutations = deque(request for request in self._mutations if request.open)
 
     def in_flight_with(self, serial: int) -> Request | None:
         """Return the request on the wire with this serial, if there is one."""
@@ -184,10 +197,7 @@ class RequestQueue:
 
     def _floor(self) -> int:
         """Return the lowest serial of a mutation that has no answer yet."""
-        mutations = self._mutations
-        while not mutations[0].open:
-            mutations.popleft()
-        return mutations[0].serial
+        return self._mutations[0].serial
 
     def retry(self, request: Request, code: int, now: int) -> None:
         """Send a refused request again a little later, and later with each refusal."""
@@ -250,4 +260,5 @@ class RequestQueue:
             unknown = request.consistency == MUTATION and (request.maybe or request.in_flight)
             self.close(request)
             request.done(codes.OUTCOME_UNKNOWN if unknown else codes.TIMED_OUT, 0, None)
+        self._tidy()
         self._next_sweep = min((r.deadline for r in self._open.values()), default=NEVER)

@@ -13,6 +13,7 @@ from coordsvc_client.conversation import State
 from coordsvc_client.endpoints import Address
 from coordsvc_client.errors import BadRequest, Closed, CoordError, Unavailable, error_for
 from coordsvc_client.link import Link
+from coordsvc_client.listeners import call
 from coordsvc_client.model import CONSISTENCIES, Consistency, Guard, Seconds, ms_of
 from coordsvc_client.requests import Done
 from coordsvc_client.stream import WatchStream
@@ -36,6 +37,7 @@ class SessionClient:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[StateListener] = []
         self._streams: weakref.WeakSet[WatchStream] = weakref.WeakSet()
+        self._state_queues: set[asyncio.Queue[State | None]] = set()
         self._closed = False
 
     # The session.
@@ -86,20 +88,22 @@ class SessionClient:
             self._listeners.remove(listener)
 
     async def states(self) -> AsyncIterator[State]:
-        """Yield the present state and each one that follows."""
-        queue: asyncio.Queue[State] = asyncio.Queue()
+        """Yield the present state and each one that follows, until the client is closed."""
+        queue: asyncio.Queue[State | None] = asyncio.Queue()
         queue.put_nowait(self.state)
         self.on_state(queue.put_nowait)
+        self._state_queues.add(queue)
         try:
-            while not self._closed:
-                yield await queue.get()
+            while not self._closed and (state := await queue.get()) is not None:
+                yield state
         finally:
+            self._state_queues.discard(queue)
             self.forget_state(queue.put_nowait)
 
     def state_changed(self, state: State) -> None:
         """Pass a new state on to the listeners."""
         for listener in list(self._listeners):
-            listener(state)
+            call(listener, state)
 
     async def ready(self, *, timeout: Seconds | None = None) -> None:
         """Wait until there is a server and, if wanted, a session.
@@ -131,6 +135,8 @@ class SessionClient:
         self._closed = True
         for stream in list(self._streams):
             stream.client_closed()
+        for queue in self._state_queues:
+            queue.put_nowait(None)
         try:
             if self.session > 0:
                 with contextlib.suppress(CoordError):

@@ -18,13 +18,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Self, TypeVar
 
 from coordsvc_client import api
 from coordsvc_client.conversation import State
-from coordsvc_client.errors import LockLost
+from coordsvc_client.errors import Closed, LockLost
 from coordsvc_client.model import (
     Consistency,
     Data,
@@ -48,24 +48,43 @@ class LoopThread:
 
     def __init__(self) -> None:
         self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+        self._submitting = threading.Lock()
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="coordsvc-client", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
+        left = asyncio.all_tasks(self.loop)  # other threads wait for them
+        for task in left:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     def call(self, coroutine: Coroutine[object, object, T]) -> T:
-        """Run a coroutine over there; wait for it. An interruption here cancels it there."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        """Run a coroutine over there; wait for it. An interruption here cancels it there.
+
+        Raises:
+            Closed: `stop` was called, before or meanwhile.
+
+        """
+        with self._submitting:
+            if self._stopped:
+                coroutine.close()
+                raise Closed("the client has been closed")
+            future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return future.result()
+        except CancelledError:
+            raise Closed("the client has been closed") from None
         except BaseException:
             future.cancel()
             raise
 
     def stop(self) -> None:
-        """End the loop and the thread."""
+        """End the loop and the thread, and whatever is still under way there."""
+        with self._submitting:
+            self._stopped = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()

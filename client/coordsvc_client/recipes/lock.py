@@ -19,6 +19,7 @@ from coordsvc_client.errors import (
     NodeExists,
     error_for,
 )
+from coordsvc_client.listeners import call
 from coordsvc_client.model import Seconds, ms_of
 from coordsvc_client.wire import codes, ops
 
@@ -95,7 +96,7 @@ class Held:
         self._lost = True
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
-            listener()
+            call(listener)
 
 
 async def acquire(
@@ -113,17 +114,20 @@ async def acquire(
         LockNotAcquired: not within `wait` (0: at once; None: as long as it takes).
 
     """
+    if client.is_closed:
+        raise Closed("the client has been closed", path=path)
     if client.session == ops.NO_SESSION:
         raise BadRequest("a client without a session has no locks", path=path)
     attempt = _Attempt(client, path, shared=shared, wait=wait, note=note, delay=delay)
-    limit = None if wait is None or ms_of(wait) == 0 else ms_of(wait) / 1000
+    # Also whether it is free at once somebody has to say.
+    limit = None if wait is None else (ms_of(wait) or client.timeout_ms) / 1000
     try:
         async with asyncio.timeout(limit):
             return await attempt.run()
     except TimeoutError as error:
         if isinstance(error, CoordError):
             raise
-        raise LockNotAcquired(f"waited {wait} s", path=path, code=codes.TIMED_OUT) from None
+        raise LockNotAcquired(f"waited {limit} s", path=path, code=codes.TIMED_OUT) from None
 
 
 class _Attempt:

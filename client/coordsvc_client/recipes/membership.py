@@ -63,6 +63,7 @@ class Membership:
         self._node: Node | None = None
         self._session_changed = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._taking_back: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
@@ -73,9 +74,10 @@ class Membership:
     async def set(self, data: MemberData) -> None:
         """Announce something else."""
         self._data = encode_member(data)
-        if self._node is not None:
+        node = self._node
+        if node is not None and node.owner == self._client.session:
             with contextlib.suppress(NoNode):  # the session was lost; coming back announces it
-                await self._client.set(self._node.path, self._data)
+                await self._client.set(node.path, self._data)
 
     async def __aenter__(self) -> Self:
         """Announce the member."""
@@ -112,16 +114,35 @@ class Membership:
     async def _announce(self) -> None:
         """Create the node; one of the same name from an earlier session gives way."""
         while True:
-            path = join(self.path, self._name or PREFIX)
+            path, data = join(self.path, self._name or PREFIX), self._data
             try:
-                self._node = await self._client.create(
-                    path, self._data, ephemeral=True, sequence=self._name is None, parents=True
-                )
+                self._node = await self._create(path, data)
             except NodeExists:
                 if not await self._remove_own(path):
                     raise
             else:
+                if self._data is not data:  # `set` was called meanwhile
+                    await self.set(self._data)
                 return
+
+    async def _create(self, path: str, data: bytes) -> Node:
+        """Create the node. Whoever is cancelled meanwhile is to leave none behind."""
+        creating = asyncio.ensure_future(
+            self._client.create(
+                path, data, ephemeral=True, sequence=self._name is None, parents=True
+            )
+        )
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            task = asyncio.ensure_future(self._take_back(creating))
+            self._taking_back.add(task)
+            task.add_done_callback(self._taking_back.discard)
+            raise
+
+    async def _take_back(self, creating: asyncio.Future[Node]) -> None:
+        with contextlib.suppress(CoordError):
+            await self._client.delete((await creating).path)
 
     async def _remove_own(self, path: str) -> bool:
         """Delete the node if it is this member's of before; tell whether the name is free."""

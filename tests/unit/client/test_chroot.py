@@ -17,3 +17,9 @@ def test_the_root_inside_is_the_prefix_itself():
 
 def test_a_child_is_joined_with_one_slash():
     assert (join("/", "a"), join("/a", "b")) == ("/a", "/a/b")
+
+
+@pytest.mark.parametrize("path", ["", "a", "a/b", "../a"])
+def test_what_is_no_path_is_none_inside_either(path):
+    """With the prefix before it, it would name a node beside the root, or the root itself."""
+    assert Chroot("/shop").inner(path) == path

@@ -126,6 +126,23 @@ def test_the_newest_revision_seen_goes_with_the_next_read(open_talk):
     assert open_talk.sent()[0][3] == 900
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        [ops.EVENT, 1, ops.CHANGED, "/a", 900, [0] * 13, b"new"],
+        [ops.LOCK_EVENT, "/l", 3, ops.HELD, 900, 900],
+    ],
+)
+def test_what_an_event_has_shown_is_not_read_older_elsewhere(open_talk, message):
+    open_talk.say(message)
+    open_talk.conversation.requests.read(
+        ops.GET, ("/a",), open_talk.done, consistency=ops.SEQUENTIAL
+    )
+    assert open_talk.sent()[0][3] == 900
+    open_talk.conversation.end(10)
+    assert open_talk.conversation.greet(20).hello.count(encode_frame(900)[4:]) == 1
+
+
 def test_the_lease_ends_by_the_clock_and_comes_back_with_a_proof(open_talk):
     talk = open_talk
     talk.conversation.end(100)
@@ -357,7 +374,7 @@ def test_a_grant_without_a_lease_is_asked_about(open_talk):
     open_talk.say([ops.LOCK_EVENT, "/l", 60, ops.HELD, 61, 61], now=9_500)
     assert changes == [ClaimState.WAITING]
     (question,) = open_talk.sent(now=9_500)
-    assert question == [ops.LOCK_STATE, 2, ops.LINEARIZABLE, 60, "/l", 60]
+    assert question == [ops.LOCK_STATE, 2, ops.LINEARIZABLE, 61, "/l", 60]
     open_talk.say([2, codes.OK, 62, [ops.HELD, 60, 61, 0]], now=9_600)
     assert changes == [ClaimState.WAITING, ClaimState.HELD]
 

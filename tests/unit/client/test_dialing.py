@@ -171,3 +171,11 @@ def test_an_address_that_cannot_be_reached_at_all_is_passed_over(listener):
     connected = advance(dialer, 0)
     assert connected.getpeername() == listener.getsockname()
     connected.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_what_cannot_be_the_name_of_a_host_is_passed_over(host, listener):
+    dialer = Dialer([f"{host}:1", endpoint_of(listener)])
+    connected = advance(dialer, 0) or advance(dialer, 1_000)
+    connected.close()
+    dialer.close()

@@ -214,3 +214,34 @@ async def test_closing_while_looking_for_another_server_leaves_nothing_open():
         await c.get("/", timeout=1.5)
     await c.close()
     assert cluster.pipes == []
+
+
+@virtual
+async def test_an_address_that_cannot_even_be_asked_for_is_passed_over():
+    cluster = FakeCluster(("n1", "n2"))
+    dial = cluster.dial
+
+    async def choosy(factory, host, port):
+        if host == "n1":
+            raise UnicodeError("encoding with 'idna' codec failed (label empty or too long)")
+        return await dial(factory, host, port)
+
+    cluster.dial = choosy
+    c = await cluster.connect()
+    assert c.address.host == "n2"
+    await c.close()
+
+
+@virtual
+async def test_closing_while_moving_to_the_leader_leaves_nothing_open():
+    cluster = FakeCluster(("n1", "n2"))
+    cluster.intercept = lambda _pipe, request: request[0] == ops.GET
+    c = await cluster.connect(prefer_leader=True)
+    asking = asyncio.ensure_future(c.get("/"))
+    await asyncio.sleep(0.1)
+    cluster.pipes[0].send([ops.LEADER, "n2", "n2:2181", 2])
+    await asyncio.sleep(0.1)
+    assert len(cluster.pipes) == 2, "it waits for the answer before it moves"
+    await c.close()
+    assert cluster.pipes == []
+    assert isinstance(await asyncio.gather(asking, return_exceptions=True), list)

@@ -172,3 +172,14 @@ def test_a_copy_of_a_mutation_counts_from_the_first_sending_and_a_read_from_the_
     requests.requeue()
     sent(requests, now=900)
     assert (mutation.sent_at, read.sent_at) == (100, 900)
+
+
+def test_what_is_given_up_without_a_connection_leaves_nothing_behind():
+    queue = RequestQueue()
+    answers = []
+    for number in range(10_000):
+        queue.mutate(ops.CLOSE, (), lambda *answer: answers.append(answer), deadline=number)
+        queue.withdraw(queue.read(ops.PING, (), lambda *_: None))
+        queue.wake(number)
+    assert len(answers) == 10_000
+    assert sum(map(len, (queue._open, queue._unsent, queue._mutations))) < 1_000

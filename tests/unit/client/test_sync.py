@@ -1,6 +1,9 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from coordsvc_client import LockLost, NoNode, State, sync
+from coordsvc_client import Closed, LockLost, NoNode, State, sync
 from coordsvc_client.wire import codes, ops
 from tests.unit.fakeserver import STAT, FakeServer
 
@@ -83,3 +86,15 @@ def test_a_lock_is_held_and_its_loss_is_told_but_does_not_stop_the_body(server):
 def test_connecting_in_vain_ends_the_thread():
     with pytest.raises(ConnectionError):
         sync.connect("127.0.0.1:1", timeout=0.05)
+
+
+def test_closing_ends_what_other_threads_wait_for():
+    thread = sync.LoopThread()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(thread.call, asyncio.sleep(1_000))
+        thread.call(asyncio.sleep(0.01))
+        thread.stop()
+        with pytest.raises(Closed):
+            waiting.result(timeout=10)
+    with pytest.raises(Closed):
+        thread.call(asyncio.sleep(0))

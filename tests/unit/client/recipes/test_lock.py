@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from coordsvc_client import LockLost, LockNotAcquired
+from coordsvc_client import Closed, LockLost, LockNotAcquired, State
 from coordsvc_client.wire import codes, ops
 from tests.unit.client.fake_server import FakeCluster
 from tests.unit.client.virtual_loop import virtual
@@ -374,3 +374,59 @@ async def test_a_guarded_write_with_an_old_token_is_refused():
         with pytest.raises(Exception) as caught:
             await c.put("/x", b"", guard=old)
         assert caught.value.code == codes.STALE_TOKEN
+
+
+@virtual
+async def test_the_error_of_a_listener_keeps_no_lock_from_being_lost():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout_ms=2_000)
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
+
+    def wrong(*_):
+        raise KeyError("the user's own")
+
+    c.on_state(wrong)
+    ended = []
+
+    async def work(path):
+        with pytest.raises(LockLost):
+            async with c.lock(path) as held:
+                held.on_lost(wrong)
+                await asyncio.sleep(1_000)
+        ended.append(path)
+
+    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
+        tasks.create_task(work("/a"))
+        tasks.create_task(work("/b"))
+        await asyncio.sleep(1)
+        cluster.down.add("n1")
+        cluster.drop()
+    assert sorted(ended) == ["/a", "/b"]
+    assert reported
+    cluster.down.clear()
+    await asyncio.sleep(5)
+    assert c.state is State.CONNECTED, "the client goes on"
+    await c.close()
+
+
+@virtual
+async def test_a_lock_that_is_not_to_be_waited_for_is_refused_when_no_server_answers():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout=3.0)
+    cluster.down.add("n1")
+    cluster.drop()
+    with pytest.raises(LockNotAcquired):
+        async with asyncio.timeout(60), c.lock("/l", wait=0):
+            pytest.fail("there is nobody to grant it")
+    await c.close()
+
+
+@virtual
+async def test_a_closed_client_has_no_locks():
+    cluster = FakeCluster()
+    c = await cluster.connect()
+    await c.close()
+    with pytest.raises(Closed):
+        async with asyncio.timeout(60), c.lock("/l"):
+            pytest.fail("there is no session to hold it")

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from coordsvc_client import NodeExists
+from coordsvc_client.wire import ops
 from tests.unit.client.fake_server import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
@@ -48,3 +49,50 @@ async def test_a_name_that_is_taken_is_refused():
             with pytest.raises(NodeExists):
                 async with b.join("/web", name="me"):
                     pytest.fail("two of one name")
+
+
+@virtual
+async def test_who_gives_up_joining_is_no_member_afterwards():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        cluster.intercept = lambda pipe, request: (
+            request[0] == ops.CREATE
+            and bool(asyncio.get_running_loop().call_later(3, cluster.answer, pipe, request))
+        )
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1), c.join("/web"):
+                pytest.fail("it was not answered yet")
+        await asyncio.sleep(10)
+        assert [path for path in cluster.tree if path.startswith("/web/")] == []
+
+
+@virtual
+async def test_who_leaves_while_coming_back_is_no_member_afterwards():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        async with c.join("/web"):
+            cluster.intercept = lambda pipe, request: (
+                request[0] == ops.CREATE
+                and bool(asyncio.get_running_loop().call_later(3, cluster.answer, pipe, request))
+            )
+            cluster.expire(c.session)
+            cluster.drop()
+            await asyncio.sleep(1)
+        await asyncio.sleep(10)
+        assert [path for path in cluster.tree if path.startswith("/web/")] == []
+
+
+@virtual
+async def test_what_is_announced_while_coming_back_is_the_latest():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c, c.join("/web", b"old", name="me") as me:
+        cluster.intercept = lambda pipe, request: (
+            request[0] == ops.CREATE
+            and bool(asyncio.get_running_loop().call_later(2, cluster.answer, pipe, request))
+        )
+        cluster.expire(c.session)
+        cluster.drop()
+        await asyncio.sleep(1)
+        await me.set(b"new")
+        await asyncio.sleep(10)
+        assert cluster.tree["/web/me"][0] == b"new"
