@@ -43,7 +43,8 @@ STATE_LOCKS: Final = "unit/state/test_locks.py::test_"
 STATE_MACHINE: Final = "unit/state/test_machine.py::test_"
 STATE_TRANSACTIONS: Final = "unit/state/test_transactions.py::test_"
 STATE_TREE: Final = "unit/state/test_tree.py::test_"
-WAL: Final = "unit/storage/test_wal.py::test_"
+WAL_CRASHES: Final = "unit/storage/test_wal_crashes.py::test_"
+WAL_DAMAGE: Final = "unit/storage/test_wal_damage.py::test_"
 WATCH_TABLE: Final = "unit/watch/test_table.py::test_"
 
 
@@ -423,7 +424,7 @@ DISK: Final = (
         (
             "checker:raft.RaftChecker.restarted",
             "fault:crash machine",
-            WAL + "recovery_finds_all_that_was_synced_and_a_prefix_of_the_rest",
+            WAL_CRASHES + "recovery_finds_all_that_was_synced_and_a_prefix_of_the_rest",
         ),
     ),
     Row(
@@ -432,7 +433,7 @@ DISK: Final = (
         (
             "planted:damage_taken_for_a_torn_tail",
             "fault:flip log",
-            WAL + "every_cut_of_the_last_record_is_a_torn_tail",
+            WAL_DAMAGE + "every_cut_of_the_last_record_is_a_torn_tail",
         ),
     ),
     Row(
@@ -441,7 +442,7 @@ DISK: Final = (
         (
             "fault:disk fails",
             "planted:failed_sync_believed",
-            WAL + "a_restart_after_a_failed_sync_does_not_trust_the_page_cache",
+            WAL_DAMAGE + "a_restart_after_a_failed_sync_does_not_trust_the_page_cache",
         ),
     ),
     Row(
@@ -461,7 +462,7 @@ DISK: Final = (
         (
             "fault:crash machine",
             "planted:log_dropped_before_the_snapshot_is_there",
-            WAL + "a_crash_at_each_step_of",
+            WAL_CRASHES + "a_crash_at_each_step_of",
             SNAPSHOTS + "a_crash_at_each_step_leaves_the_new_or_the_old",
         ),
     ),
