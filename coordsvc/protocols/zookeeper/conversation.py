@@ -15,6 +15,7 @@ from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers, readonly
 from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
+from coordsvc.protocols.zookeeper.connecting import Connecting
 from coordsvc.protocols.zookeeper.facts import ConnectionFacts
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
 from coordsvc.protocols.zookeeper.identification import Identification
@@ -30,12 +31,7 @@ from coordsvc.protocols.zookeeper.jute import (
 from coordsvc.protocols.zookeeper.later import Later
 from coordsvc.protocols.zookeeper.meter import Tally
 from coordsvc.protocols.zookeeper.reconfiguring import begin
-from coordsvc.protocols.zookeeper.records import (
-    ConnectRequest,
-    ConnectResponse,
-    pack_connect_response,
-    read_connect_request,
-)
+from coordsvc.protocols.zookeeper.records import ConnectRequest, pack_connect_response
 from coordsvc.protocols.zookeeper.shortcuts import path_reply, plain_step, stat_reply
 from coordsvc.protocols.zookeeper.watching import may_hear, path_told
 from coordsvc.protocols.zookeeper.writes import (
@@ -67,10 +63,10 @@ class ZooKeeperConversation:
     """One connection. A `replica.ports.Client`."""
 
     __slots__ = (
-        "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_dirty", "_greeting",
+        "_address", "_ahead_bytes", "_answers", "_bare", "_congested", "_connecting", "_dirty",
         "_hall", "_heard_at", "_held", "_held_bytes", "_identification", "_laters", "_line",
         "_outbox", "_prefix", "_read_only", "_replica", "_serial", "_splitter", "_stage",
-        "_timeout_ms", "_unsent_bytes", "pending", "session", "tally", "told", "who",
+        "_unsent_bytes", "pending", "session", "tally", "told", "who",
     )  # fmt: skip
 
     def __init__(self, hall: ZooKeeperHall, address: str, known_as: Who = ()) -> None:
@@ -80,12 +76,11 @@ class ZooKeeperConversation:
         self._address = address
         self._stage = _CONNECTING
         self._splitter = FrameSplitter(hall.frame_bytes_max)
-        self._greeting: ConnectRequest | None = None
+        self._connecting = Connecting(hall, address)
         self._read_only = False
         self._answers = Answers(hall, self)
         self._prefix = b""
         self._serial: Serial = 0
-        self._timeout_ms: Millis = 0
         self._heard_at: Millis = 0
         self.tally = Tally()
         self._line: deque[Write | Later | bytes | tuple[int, int]] = deque()
@@ -124,7 +119,7 @@ class ZooKeeperConversation:
 
     def is_silent(self, now: Millis) -> bool:
         """Tell whether the client has been silent for longer than its session's timeout."""
-        return self._stage == _OPEN and now - self._heard_at > self._timeout_ms
+        return self._stage == _OPEN and now - self._heard_at > self._connecting.timeout_ms
 
     def data_to_send(self) -> bytes:
         """Return what has gathered since the last call."""
@@ -139,7 +134,7 @@ class ZooKeeperConversation:
     def facts(self, now: Millis, wall_now: Millis, *, secure: bool) -> ConnectionFacts:
         """Return what operators are told of this connection; `wall_now` is ms since 1970."""
         queued, zxid = len(self._line) + len(self._held), self._replica.machine.revision
-        client = (self._address, self.session, queued, self._timeout_ms)
+        client = (self._address, self.session, queued, self._connecting.timeout_ms)
         return self.tally.facts((*client, zxid, self._heard_at, secure), now, wall_now)
 
     def congested(self, is_so: bool) -> None:
@@ -198,37 +193,19 @@ class ZooKeeperConversation:
         self._held_bytes += len(frame)
 
     def _connect(self, frame: bytes, now: Millis) -> None:
-        replica, hall = self._replica, self._hall
-        try:
-            greeting = read_connect_request(Reader(frame))
-        except JuteError:
+        connecting = self._connecting
+        if not connecting.take(frame):
             self._close()
             return
-        if replica.stopping or replica.health.differs or greeting.last_zxid_seen > replica.applied:
-            self._close()  # a client must not travel back in time: it goes to another server
-            return
-        self._greeting = greeting
         self._stage = _ATTACHING
-        self._timeout_ms = min(
-            max(greeting.timeout_ms, hall.session_timeout_ms_min), hall.session_timeout_ms_max
-        )
-        replica.connect(self)
-        if readonly.is_wanted(hall, greeting):
-            self._open_read_only(greeting)
-        elif greeting.session:
-            replica.read(self, 0, greeting, consistency=ops.LINEARIZABLE, min_revision=0, now=now)
+        self._replica.connect(self)
+        if connecting.is_for_reading_only:
+            self._open_read_only()
         else:
-            replica.enter(
-                self,
-                ops.OPEN_ZOOKEEPER,
-                hall.new_password(),
-                self._timeout_ms,
-                "zookeeper",
-                self._address,
-            )
+            connecting.begin(self, now)
 
-    def _open_read_only(self, greeting: ConnectRequest) -> None:
-        response = readonly.welcome(self._hall, greeting, self._timeout_ms)
+    def _open_read_only(self) -> None:
+        response = self._connecting.session_for_reading()
         if response is None:
             self._close()
             return
@@ -414,17 +391,14 @@ class ZooKeeperConversation:
 
     def welcomed(self, session: SessionId, password: bytes, timeout_ms: Millis) -> None:
         """Answer the first frame, and take up what came behind it."""
-        greeting = self._greeting
-        if self._stage != _ATTACHING or greeting is None:
+        if self._stage != _ATTACHING:
             return
         self._stage = _OPEN
         self.session = session
         self._prefix = command_prefix(session)
         self._serial = self._replica.machine.sessions.by_id[session].replies.last_serial
-        self._timeout_ms = timeout_ms
-        read_only = None if greeting.read_only is None else False
-        response = ConnectResponse(timeout_ms, session, password, read_only)
-        self._send(pack_frame(pack_connect_response(response)))
+        self._connecting.timeout_ms = timeout_ms
+        self._send(self._connecting.welcome(session, password))
         self._take_held()
 
     def rejected(self, code: int, text: str) -> None:
@@ -432,10 +406,7 @@ class ZooKeeperConversation:
         if self._read_only and code == codes.NO_QUORUM:
             return
         if self._stage == _ATTACHING and code in {codes.SESSION_EXPIRED, codes.BAD_PASSWORD}:
-            assert self._greeting is not None
-            read_only = None if self._greeting.read_only is None else False
-            gone = ConnectResponse(0, 0, bytes(16), read_only)
-            self._send(pack_frame(pack_connect_response(gone)))
+            self._send(self._connecting.refusal())
         self._close()
 
     def refused(self, serial: Serial, code: int, text: str) -> None:
@@ -453,24 +424,8 @@ class ZooKeeperConversation:
         if isinstance(read, Later):
             read.decide()
             self._settle(read)
-        elif isinstance(read, ConnectRequest):
-            self._resume(read)
-
-    def _resume(self, greeting: ConnectRequest) -> None:
-        """Take a session over, now that the state is known to be the latest."""
-        known = self._replica.machine.sessions.by_id.get(greeting.session)
-        if known is None or known.password != greeting.password:
+        elif isinstance(read, ConnectRequest) and not self._connecting.resume(self):
             self.rejected(codes.SESSION_EXPIRED, "no such session, or not its password")
-        else:
-            self._replica.enter(
-                self,
-                ops.ATTACH_SESSION,
-                known.id,
-                known.password,
-                self._timeout_ms,
-                self._address,
-                known.replies.era,
-            )
 
     def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change; `watch_id` is what the watch is told."""

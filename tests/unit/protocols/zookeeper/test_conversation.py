@@ -13,42 +13,9 @@ from coordsvc.state.commands import decode_entry, parse
 from coordsvc.state.events import Event
 
 ANY_OP = [*numbers.OP_NAMES, -10, 20, 0, 99]
-GONE = b"\0" * 4 + b"\0" * 4 + b"\0" * 8 + b"\0\0\0\x10" + bytes(16) + b"\0"
 
 
-# Connecting.
-
-
-@pytest.mark.parametrize(
-    ("asked", "given"), [(0, 4_000), (-5, 4_000), (10_000, 10_000), (90_000, 40_000)]
-)
-def test_the_timeout_is_brought_within_bounds(house, asked, given):
-    guest = house.guest(timeout=asked)
-    assert guest.timeout_ms == given
-    assert house.machine.sessions.by_id[guest.session].timeout_ms == given
-    assert len(guest.password) == 16
-    assert guest.password != bytes(16)
-
-
-def test_an_old_client_gets_an_answer_without_the_last_byte(stranger):
-    stranger.greet(read_only=None)
-    assert [len(frame) for frame in stranger.frames()] == [36]
-
-
-def test_a_client_that_has_seen_the_future_is_sent_elsewhere(house, stranger):
-    stranger.greet(zxid=house.replica.applied + 1)
-    assert stranger.frames() == []
-    assert stranger.talk.closed
-
-
-def test_one_that_has_seen_just_as_much_is_welcome(house):
-    assert house.guest(zxid=house.replica.applied).session
-
-
-@pytest.mark.parametrize("frame", [b"", b"\0" * 9])
-def test_a_first_frame_that_is_none_ends_it(stranger, frame):
-    stranger.raw(pack_frame(frame))
-    assert stranger.talk.closed
+# From the beginning to the end.
 
 
 def test_requests_may_follow_the_greeting_at_once(stranger):
@@ -65,26 +32,6 @@ def test_a_flood_before_the_session_stands_is_cut(stranger):
     for _ in range(5):
         stranger.raw(pack_frame(bytes(FRAME_BYTES_MAX)))
     assert stranger.talk.closed
-
-
-def test_a_session_goes_on_over_another_connection(house, guest):
-    guest.create("/e", flags=numbers.EPHEMERAL)
-    again = house.guest(address="10.0.0.2:1", session=guest.session, password=guest.password)
-    assert (again.session, again.password) == (guest.session, guest.password)
-    assert guest.talk.closed
-    assert again.exists("/e").error == 0
-    assert again.create("/f").error == 0
-    assert house.machine.sessions.by_id[guest.session].address == "10.0.0.2:1"
-
-
-def test_a_wrong_password_is_told_apart_from_nothing_and_harms_nobody(house, guest):
-    for session, password in ((guest.session, b"x" * 16), (99_999, guest.password)):
-        other = type(guest)(house)
-        other.greet(session=session, password=password)
-        assert other.frames() == [GONE]
-        assert other.talk.closed
-    assert not guest.talk.closed
-    assert guest.create("/a").error == 0
 
 
 def test_a_write_behind_the_move_of_its_session_is_not_applied(house, guest):
@@ -303,21 +250,6 @@ def test_growth_is_refused_while_a_disk_is_full_and_deletes_go_on(house, guest):
     delete = (numbers.DELETE, records.pack_path_version("/a", -1))
     assert guest.multi(delete, (numbers.SET_DATA, b"\0\0\0\1/" * 2 + b"\0" * 4)).error
     assert guest.multi(delete).error == 0
-
-
-def test_without_anybody_to_lead_it_is_sent_elsewhere(make_house):
-    house = make_house(members=("a", "b", "c"))
-    guest = house.guest()
-    assert guest.session == 0
-    house.pass_time(10_000)
-    assert guest.talk.closed
-    assert guest.frames() == []
-
-
-def test_a_stopping_server_takes_nobody(house, stranger):
-    house.replica.stopping = True
-    stranger.greet()
-    assert stranger.talk.closed
 
 
 def test_one_that_does_not_read_is_cut_off(house, guest):
