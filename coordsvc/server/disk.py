@@ -219,6 +219,8 @@ class LogWriter:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
+        if self._broken:
+            return  # a batch and the next segment's piece may fail both; the first says why
         self._broken = True
         self._idle.set()
         self._failed(error if isinstance(error, CoordsvcError) else Fatal(repr(error)))

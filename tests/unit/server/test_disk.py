@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from coordsvc.base.errors import CoordsvcError, DiskFull, Fatal
+from coordsvc.base.errors import CoordsvcError, DiskFailed, DiskFull, Fatal
 from coordsvc.replica.effects import LogReset, Write
 from coordsvc.server import disk as module
 from coordsvc.server.disk import LogWriter
@@ -87,6 +87,17 @@ async def test_what_waits_shares_a_sync(sim):
     await sim.until(lambda: sim.written == 11)
     assert sim.files.syncs - before <= 4
     assert sim.log.busy_since is None or sim.written == 11
+    await sim.log.close()
+
+
+async def test_a_failure_is_told_once_when_a_batch_and_the_next_segment_fail_both(sim):
+    sim.files.fail_syncs = True
+    sim.log.put([write(1)])
+    await sim.until(lambda: sim.errors)
+    failed = asyncio.get_running_loop().create_future()
+    failed.set_exception(DiskFailed("the same disk"))
+    sim.log._on_prepared(failed)
+    assert len(sim.errors) == 1
     await sim.log.close()
 
 
