@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from heapq import nsmallest
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -12,11 +14,15 @@ from coordsvc.base import paths
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.server.admin.problems import Problem, problem_of
 
+T = TypeVar("T", int, str)
+
 _CONSISTENCY: Final = {
     "linearizable": ops.LINEARIZABLE,
     "sequential": ops.SEQUENTIAL,
     "stale": ops.STALE,
 }
+_PAGE: Final = 1_000
+_PAGE_MAX: Final = 10_000
 _SWITCH: Final = {"": True, "1": True, "true": True, "0": False, "false": False}
 
 
@@ -96,6 +102,18 @@ def number(request: web.Request, name: str, default: int, *, most: int) -> int:
     if not 1 <= value <= most:
         raise malformed(f"{name} lies between 1 and {most}")
     return value
+
+
+def limit_of(request: web.Request) -> int:
+    """Return how many things `?limit=` wants listed at most."""
+    return number(request, "limit", _PAGE, most=_PAGE_MAX)
+
+
+def page_of(found: Iterable[T], limit: int) -> tuple[list[T], T | None]:
+    """Return the first so many in order, and the last of them if there are more."""
+    first = nsmallest(limit + 1, found)
+    page = first[:limit]
+    return page, page[-1] if len(first) > limit else None
 
 
 def consistency_of(request: web.Request) -> tuple[int, int]:

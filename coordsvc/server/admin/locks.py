@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
-from typing import Final
-
 from aiohttp import web
 
 from coordsvc.base import paths
@@ -15,16 +12,14 @@ from coordsvc.server.admin.access import Access, changing
 from coordsvc.server.admin.asking import (
     body_of,
     consistency_of,
-    number,
+    limit_of,
     number_in,
+    page_of,
     path_of,
     text_in,
 )
 from coordsvc.server.admin.problems import problem_of
 from coordsvc.server.local import Local
-
-PAGE: Final = 1_000
-PAGE_MAX: Final = 10_000
 
 
 class Locks:
@@ -46,23 +41,19 @@ class Locks:
 
     async def locks(self, request: web.Request) -> web.Response:
         """List locks that are held or waited for, in order of path, a page at a time."""
-        limit = number(request, "limit", PAGE, most=PAGE_MAX)
+        limit = limit_of(request)
         prefix, after = request.query.get("prefix", paths.ROOT), request.query.get("after", "")
         machine = (await self._local.caught_up(*consistency_of(request))).machine
-        found = nsmallest(
-            limit + 1,
+        page, more = page_of(
             (
                 path
                 for path in machine.locks.by_path
                 if path > after and paths.is_within(path, prefix)
             ),
+            limit,
         )
-        page = found[:limit]
         return web.json_response(
-            {
-                "locks": [views.lock(machine, path) for path in page],
-                "next": page[-1] if len(found) > limit else None,
-            }
+            {"locks": [views.lock(machine, path) for path in page], "next": more}
         )
 
     async def lock(self, request: web.Request) -> web.Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import nsmallest
 from http import HTTPStatus
 from typing import Final
 
@@ -14,13 +13,18 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.replica.replica import Replica
 from coordsvc.server.admin import views
 from coordsvc.server.admin.access import Access, changing
-from coordsvc.server.admin.asking import body_of, consistency_of, number, number_of, text_in
+from coordsvc.server.admin.asking import (
+    body_of,
+    consistency_of,
+    limit_of,
+    number_of,
+    page_of,
+    text_in,
+)
 from coordsvc.server.admin.problems import problem_of
 from coordsvc.server.driver import monotonic_ms
 from coordsvc.server.local import Local
 
-PAGE: Final = 1_000
-PAGE_MAX: Final = 10_000
 LISTED_MAX: Final = 1_000
 """Paths of ephemerals and locks that are listed of one session."""
 
@@ -43,18 +47,17 @@ class Sessions:
 
     async def sessions(self, request: web.Request) -> web.Response:
         """List sessions in the order in which they were opened, a page at a time."""
-        limit = number(request, "limit", PAGE, most=PAGE_MAX)
+        limit = limit_of(request)
         after = number_of(request.query.get("after", "0"), "after")
         replica = await self._local.caught_up(*consistency_of(request))
         by_id = replica.machine.sessions.by_id
-        found = nsmallest(limit + 1, (session for session in by_id if session > after))
-        page = found[:limit]
+        page, more = page_of((session for session in by_id if session > after), limit)
         return web.json_response(
             {
                 "sessions": [
                     views.session(by_id[each], _remaining(replica, each)) for each in page
                 ],
-                "next": str(page[-1]) if len(found) > limit else None,
+                "next": None if more is None else str(more),
             }
         )
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from heapq import nsmallest
 from http import HTTPStatus
-from typing import Final
 
 from aiohttp import web
 
 from coordsvc.base import limits, paths
 from coordsvc.base.vocabulary import codes
 from coordsvc.server.admin import views
-from coordsvc.server.admin.asking import consistency_of, number, path_of, switch
+from coordsvc.server.admin.asking import consistency_of, limit_of, number, path_of, switch
 from coordsvc.server.admin.problems import problem_of
 from coordsvc.server.admin.views import Json
 from coordsvc.server.local import Local
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.znode import Znode
-
-PAGE: Final = 1_000
-PAGE_MAX: Final = 10_000
 
 
 class Tree:
@@ -39,9 +35,7 @@ class Tree:
         """Show a node, and with ?children those below it, as deep as ?depth says."""
         path = path_of(request)
         depth = number(request, "depth", 1, most=limits.PATH_DEPTH_MAX)
-        page = Page(
-            number(request, "limit", PAGE, most=PAGE_MAX), with_data=switch(request, "data")
-        )
+        page = Page(limit_of(request), with_data=switch(request, "data"))
         wants_children = switch(request, "children") or "depth" in request.query
         machine = (await self._local.caught_up(*consistency_of(request))).machine
         node = machine.tree.nodes.get(path)

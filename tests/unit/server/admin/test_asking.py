@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from coordsvc.server.admin.asking import page_of
+
 
 @pytest.mark.parametrize(
     "query",
@@ -43,3 +45,11 @@ async def test_a_body_that_is_too_large_is_refused(node):
     response = await node.http.post("/v1/fence/check", data=b"x" * 100_000)
     assert response.status == 413
     assert (await response.json())["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("limit", "page"),
+    [(1, ([1], 1)), (2, ([1, 2], 2)), (3, ([1, 2, 3], None)), (9, ([1, 2, 3], None))],
+)
+def test_a_page_says_after_what_to_ask_on_if_there_is_more(limit, page):
+    assert page_of(iter((3, 1, 2)), limit) == page
