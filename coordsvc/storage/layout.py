@@ -75,18 +75,11 @@ class DataFolder:
         """
         try:
             _make_folder(path)
-            lock = _locked(path)
         except OSError as error:
             raise _unusable(path, error) from error
-        try:
-            identity = _checked(path, cluster, node) or _created(path, cluster, node)
-            return cls(path, identity, lock)
-        except OSError as error:
-            os.close(lock)
-            raise _unusable(path, error) from error
-        except SetupError:
-            os.close(lock)
-            raise
+        return cls._opened(
+            path, lambda: _checked(path, cluster, node) or _created(path, cluster, node)
+        )
 
     @classmethod
     def open_existing(cls, path: Path) -> DataFolder:
@@ -98,20 +91,20 @@ class DataFolder:
         """
         if not (path / _IDENTITY).is_file():
             raise SetupError(f"{path}: is no data folder: there is no {_IDENTITY}")
+        return cls._opened(path, lambda: _present(path))
+
+    @classmethod
+    def _opened(cls, path: Path, identity_of: Callable[[], Identity]) -> DataFolder:
+        """Lock the folder and look whose it is; if that fails it is not locked any more."""
         try:
             lock = _locked(path)
+            try:
+                return cls(path, identity_of(), lock)
+            except (OSError, SetupError):
+                os.close(lock)
+                raise
         except OSError as error:
             raise _unusable(path, error) from error
-        try:
-            identity = _parsed(path / _IDENTITY, (path / _IDENTITY).read_text("utf-8"))
-            _refuse_missing(path)
-            return cls(path, identity, lock)
-        except OSError as error:
-            os.close(lock)
-            raise _unusable(path, error) from error
-        except SetupError:
-            os.close(lock)
-            raise
 
     @classmethod
     def make(
@@ -190,6 +183,13 @@ def _checked(path: Path, cluster: str, node: NodeId) -> Identity | None:
         return None
     identity = _parsed(path / _IDENTITY, text)
     _refuse_another_owner(path, identity, cluster, node)
+    _refuse_missing(path)
+    return identity
+
+
+def _present(path: Path) -> Identity:
+    """Return the identity of a whole folder, whoever it belongs to."""
+    identity = _parsed(path / _IDENTITY, (path / _IDENTITY).read_text("utf-8"))
     _refuse_missing(path)
     return identity
 
