@@ -6,24 +6,10 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.cli import cluster, exits
 from coordsvc.cli.shared import Failure
 
-CLUSTER = {
-    "cluster": "c", "term": 7, "leader": "n2", "revision": 9, "quorum": 2, "fault_tolerance": 1,
-    "members": [{"id": "n1", "role": "follower", "up": True, "applied": 9, "lag": 0, "rtt_ms": 0.4,
-                 "client_address": "a:1", "peer_address": "a:2"}],
-}  # fmt: skip
-
 
 @pytest.fixture
-def web(monkeypatch):
-    """Record what is asked over HTTP and answer with CLUSTER."""
-    asked = []
-
-    def fetch(_options, method, path, body=None):
-        asked.append((method, path, body))
-        return CLUSTER
-
-    monkeypatch.setattr(cluster, "fetch", fetch)
-    return asked
+def web(web_of):
+    return web_of(cluster)
 
 
 def test_status_shows_each_node_even_one_that_is_down(ctl, server, monkeypatch):

@@ -6,26 +6,14 @@ import pytest
 
 from coordsvc.cli import exits, members
 from coordsvc.cli.shared import Failure
+from tests.unit.cli.conftest import CLUSTER
 
-CLUSTER = {
-    "cluster": "c", "term": 7, "leader": "n2", "revision": 9, "quorum": 2, "fault_tolerance": 1,
-    "members": [{"id": "n1", "role": "follower", "up": True, "applied": 9, "lag": 0, "rtt_ms": 0.4,
-                 "client_address": "a:1", "peer_address": "a:2"}],
-}  # fmt: skip
 PATH = "/v1/cluster/members"
 
 
 @pytest.fixture
-def web(monkeypatch):
-    """Record what is asked over HTTP and answer with CLUSTER."""
-    asked = []
-
-    def fetch(_options, method, path, body=None):
-        asked.append((method, path, body))
-        return CLUSTER
-
-    monkeypatch.setattr(members, "fetch", fetch)
-    return asked
+def web(web_of):
+    return web_of(members)
 
 
 def test_members_are_those_the_leader_sees(ctl, web):
