@@ -11,8 +11,9 @@ A folder holds::
     image.snap      a snapshot in the middle of the story
     node/           the data folder of a node: that snapshot, and a log that overlaps it
     node.json       what is in it
-    peer.json       one frame of each message between replicas
-    native.json     a client's frames, and what a server of its time answered
+    peer.json       a greeting, and one frame of each message between replicas
+    native.json     a client's frames, and what a server of its time answered (native.py);
+                    only where the clients' protocol has changed
 """
 
 from __future__ import annotations
@@ -23,21 +24,23 @@ from pathlib import Path
 
 from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
+from coordsvc.raft import membership
 from coordsvc.raft import messages as raft
 from coordsvc.raft.messages import Entry, HardState, Membership, SnapshotMeta
-from coordsvc.replica import messages
-from coordsvc.replica.codec import EntryEncoder, encode_hard_state
+from coordsvc.replica.codec import EntryEncoder, encode_hard_state, names_in
 from coordsvc.replica.vault import Vault
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
-from tests.samples.story import story
+from tests.samples import peers, story, story_v2
 from tests.samples.views import meta_view, plain, view
 
 FOLDER = Path(__file__).parent
 CLUSTER, NODE = "sample", "n1"
-MIDDLE = 45  # where the snapshot is taken
+FORMERLY = ("before",)  # what the cluster was called before it was restored
+STORIES = {"v1": (story.story, 45), "v2": (story_v2.story, 41)}
+"""Of each version: what it tells, and where in it the snapshot is taken."""
 OVERLAP = 10  # entries before it that the log still has
 SEGMENT_BYTES = 2_048
 
@@ -58,7 +61,7 @@ def applied(machine, entries, first):
 
 def make_state(folder):
     """Write entries.json and state.json."""
-    entries, machine = story(), StateMachine()
+    entries, machine = STORIES[folder.name][0](), StateMachine()
     outcomes = applied(machine, entries, 1)
     rows = [
         {"term": term, "kind": kind, "stamp_ms": stamp, "data": plain(data), **outcome}
@@ -70,16 +73,18 @@ def make_state(folder):
 
 def make_node(folder):
     """Write node/, node.json and image.snap."""
-    entries = [Entry(*fields) for fields in story()]
+    tell, at = STORIES[folder.name]
+    entries = [Entry(*fields) for fields in tell()]
     machine = StateMachine()
-    applied(machine, entries[:MIDDLE], 1)
-    middle = entries[MIDDLE - 1]
-    members = Membership(("n1", "n2", "n3"))
-    meta = SnapshotMeta(MIDDLE, middle.term, members, middle.stamp_ms)
+    applied(machine, entries[:at], 1)
+    middle = entries[at - 1]
+    meta = SnapshotMeta(at, middle.term, members_in(entries[:at]), middle.stamp_ms)
     place = folder / "node"
     data = DataFolder.open(place, cluster=CLUSTER, node=NODE)
     store = SnapshotStore.open(data.snapshots)
-    writer = Vault(store).begin(meta)
+    vault = Vault(store, CLUSTER)
+    vault.formerly = FORMERLY
+    writer = vault.begin(meta, version=machine.version)
     capture = machine.capture()
     while (chunk := capture.next_chunk()) is not None:
         writer.write(chunk)
@@ -98,7 +103,7 @@ def make_node(folder):
         wal.save_state(encode_hard_state(HardState(run[-1].term, None)))
         wal.append(index, index + len(run) - 1, encoder.encode(run))
         wal.sync()
-    wal.drop_before(MIDDLE - OVERLAP)
+    wal.drop_before(at - OVERLAP)
     wal.save_state(encode_hard_state(HardState(term + 1, "n2")))
     # The tail of a deposed leader: replaced by what comes next.
     stray = [Entry(term, raft.COMMAND, 0, b"stray")] * 2
@@ -109,11 +114,12 @@ def make_node(folder):
     data.close()
     for left in ("LOCK", "log/spare.tmp"):
         (place / left).unlink(missing_ok=True)
-    applied(machine, [*entries[MIDDLE:], *last], MIDDLE + 1)
+    applied(machine, [*entries[at:], *last], at + 1)
     fields = {
         "cluster": CLUSTER,
         "node": NODE,
         "meta": meta_view(meta),
+        "names": list(names_in(file.extra)),
         "term": term + 1,
         "vote": "n2",
         "last_index": len(entries) + 1,
@@ -122,45 +128,37 @@ def make_node(folder):
     write(folder / "node.json", fields)
 
 
-def peer_messages():
-    """Return one message of each kind that version 1 sends."""
-    entries = [Entry(*fields) for fields in story()[:4]]
-    meta = SnapshotMeta(45, 3, Membership(("n1", "n2"), ("n1",), ("n4",)), 1_700_000_000_315)
-    return [
-        raft.AppendRequest(3, 40, 2, 39, entries),
-        raft.AppendRequest(3, 40, 2, 39, []),
-        raft.AppendReply(3, False, 40, 38, 2),
-        raft.Heartbeat(3, 39, 7),
-        raft.HeartbeatReply(3, 7),
-        raft.VoteRequest(4, True, 44, 3, False),
-        raft.VoteReply(4, True, True),
-        raft.TimeoutNow(3),
-        raft.SnapshotOffer(3, meta),
-        messages.Forward(3, [2, 3], [entries[1].data, entries[2].data]),
-        messages.ReadIndexRequest(2**48 - 1, [2]),
-        messages.ReadIndexReply(2**48 - 1, 44, [3]),
-        messages.SnapshotChunk(3, meta, 0, 262_144, b"COORDSNP"),
-        messages.SnapshotAck(45, 8),
-        messages.DiskAlarm(True),
-        messages.DigestQuery(1_024),
-        messages.DigestReply(1_024, 2**63 + 1),
-        messages.Rebuild(1_024, 2**63 + 1),
-        messages.RebuildRequest(1_030),
-    ]
+def members_in(entries):
+    """Return the latest membership among some entries; at first there are three voters."""
+    latest = Membership(("n1", "n2", "n3"))
+    for entry in filter(membership.is_membership, entries):
+        latest = membership.decode(entry.data)
+    return latest
+
+
+class Doorkeeper:
+    """Says of a replica what it is told to."""
+
+    def __init__(self, said):
+        self._said = said
+
+    def greeting(self):
+        return self._said
 
 
 def make_peer(folder):
     """Write peer.json."""
-    greeting = PeerConversation(PeerIdentity(CLUSTER, NODE), frozenset({"n2"}), "n2")
+    said = peers.greeting_of(folder.name)
+    us = PeerConversation(PeerIdentity(CLUSTER, NODE), Doorkeeper(said), "n2")
     frames = [
         {
             "kind": type(message).__name__,
             "says": repr(message),
             "frame": codec.encode(message, EntryEncoder()).hex(),
         }
-        for message in peer_messages()
+        for message in peers.messages_of(folder.name)
     ]
-    write(folder / "peer.json", {"greeting": greeting.greeting("n2").hex(), "frames": frames})
+    write(folder / "peer.json", {"greeting": us.greeting("n2").hex(), "frames": frames})
 
 
 def write(path, value):
@@ -175,7 +173,7 @@ def main(name):
     make_state(folder)
     make_node(folder)
     make_peer(folder)
-    print(f"{folder}: now add native.json with tests.samples.native")
+    print(f"{folder}: made; see at the top of this file whether native.json is due")
 
 
 if __name__ == "__main__":

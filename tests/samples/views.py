@@ -22,7 +22,23 @@ def plain(value):
 
 
 def view(machine: StateMachine):
-    """Return everything a client could ever learn of the state."""
+    """Return everything a client could ever learn of the state, as its version has it."""
+    return _view_of_1(machine) | (_added_by_2(machine) if machine.version >= 2 else {})
+
+
+def _added_by_2(machine):
+    return {
+        "version": machine.version,
+        "acls": {
+            path: acl_view(node.acl)
+            for path, node in sorted(machine.tree.nodes.items())
+            if node.acl is not None
+        },
+        "acls_of_events": [acl_view(event.acl) for event in machine.history.events],
+    }
+
+
+def _view_of_1(machine):
     return {
         "revision": machine.revision,
         "time_ms": machine.time_ms,
@@ -67,6 +83,11 @@ def claim_view(claim):
         *(claim.request, claim.session, claim.shared, claim.token),
         *(claim.since_ms, claim.delay_ms, claim.note),
     ]
+
+
+def acl_view(acl):
+    """Return who may do what with a node; None: everyone may do everything."""
+    return None if acl is None else plain(acl.entries)
 
 
 def event_view(event):

@@ -13,16 +13,18 @@ from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity
 from coordsvc.raft.messages import COMMAND, HardState, MemberInfo, Membership, SnapshotMeta
 from coordsvc.raft.node import RaftNode, RaftSettings, RecoveredRaft
-from coordsvc.replica.codec import EntryEncoder, decode_meta
+from coordsvc.replica.codec import EntryEncoder, decode_meta, names_in
 from coordsvc.replica.gate import Gate
 from coordsvc.replica.recover import recover
 from coordsvc.replica.vault import Vault
+from coordsvc.state import quota, versions
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshot_format import Checker
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
-from tests.samples.make import peer_messages
+from tests.samples.make import STORIES
+from tests.samples.peers import greeting_of, messages_of
 from tests.samples.views import meta_view, plain, view
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -62,8 +64,20 @@ def apply(machine, rows, first):
         yield index, row, told
 
 
-def test_there_is_a_sample_of_the_first_version():
-    assert "v1" in VERSIONS
+def test_there_is_a_sample_of_each_version_of_the_state_machine():
+    assert set(VERSIONS) == {f"v{version}" for version in versions.HISTORY} == set(STORIES)
+
+
+def test_a_sample_has_in_its_image_what_its_version_brought():
+    checker = Checker("sample")
+    content = (SAMPLES / "v2" / "image.snap").read_bytes()
+    machine = StateMachine.restore(checker.feed(content))
+    nodes = machine.tree.nodes
+    assert machine.version == 2
+    assert any(node.acl for node in nodes.values())
+    assert any(event.acl for event in machine.history.events)
+    assert quota.is_in_use(nodes)
+    assert any(session.replies.era for session in machine.sessions.by_id.values())
 
 
 def test_every_entry_means_what_it_meant(sample):
@@ -78,8 +92,10 @@ def test_every_entry_means_what_it_meant(sample):
 def test_an_old_image_is_loaded_and_life_goes_on_from_it(sample):
     checker = Checker("sample")
     machine = StateMachine.restore(checker.feed((sample / "image.snap").read_bytes()))
-    meta = decode_meta(checker.finish().extra)
-    assert meta_view(meta) == read(sample / "node.json")["meta"]
+    extra, node = checker.finish().extra, read(sample / "node.json")
+    meta = decode_meta(extra)
+    assert meta_view(meta) == node["meta"]
+    assert names_in(extra) == tuple(node.get("names", ()))
     assert machine.revision == meta.index
     rows = read(sample / "entries.json")
     assert machine.digest == rows[machine.revision - 1]["digest"]
@@ -112,7 +128,7 @@ def test_an_old_data_folder_is_recovered(sample, tmp_path):
 
 def test_old_messages_between_replicas_are_understood(sample):
     frames = read(sample / "peer.json")["frames"]
-    for frame, message in zip(frames, peer_messages(), strict=True):
+    for frame, message in zip(frames, messages_of(sample.name), strict=True):
         assert type(message).__name__ == frame["kind"]
         assert codec.decode(bytes.fromhex(frame["frame"])[4:]) == message
 
@@ -120,7 +136,7 @@ def test_old_messages_between_replicas_are_understood(sample):
 def test_what_this_version_says_is_what_the_old_one_said(sample):
     """An older member reads what we send: the bytes of its kinds are the same."""
     frames = read(sample / "peer.json")["frames"]
-    for frame, message in zip(frames, peer_messages(), strict=True):
+    for frame, message in zip(frames, messages_of(sample.name), strict=True):
         assert codec.encode(message, EntryEncoder()).hex() == frame["frame"], frame["kind"]
 
 
@@ -139,6 +155,7 @@ def test_an_old_greeting_is_accepted_and_a_strange_one_is_not(sample):
     us = PeerConversation(PeerIdentity("sample", "n2"), gate(), None)
     assert us.receive_data(greeting) == []
     assert us.peer == "n1"
+    assert us.told == greeting_of(sample.name)
     stranger = PeerConversation(PeerIdentity("another", "n2"), gate(), None)
     with pytest.raises(RemoteProtocolError, match="cluster"):
         stranger.receive_data(greeting)
