@@ -178,12 +178,18 @@ class LockInfo:
     queue: tuple[LockClaim, ...]
     free_at: int
     """Milliseconds since 1970 until which a lock-delay keeps the lock closed, else 0."""
+    holding: int = 0
+    """How many hold it; of very many, `holders` are the first."""
+    waiting: int = 0
+    """How many wait; of very many, `queue` are the first."""
 
 
 def lock_of(value: object, path: str) -> LockInfo:
     """Return the lock in a reply, under the path that the caller knows it by."""
     fields = cast("list[object]", value)
-    return LockInfo(path, _claims_of(fields[1]), _claims_of(fields[2]), cast("int", fields[3]))
+    holders, queue = _claims_of(fields[1]), _claims_of(fields[2])
+    counts = cast("list[int]", fields[4:6]) or [len(holders), len(queue)]  # none: an older server
+    return LockInfo(path, holders, queue, cast("int", fields[3]), *counts)
 
 
 def _claims_of(value: object) -> tuple[LockClaim, ...]:

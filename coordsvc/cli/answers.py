@@ -80,6 +80,8 @@ class Lock:
     holders: Claims
     queue: Claims
     free_at_ms: int
+    holding: int
+    waiting: int
 
     def fields(self) -> Fields:
         """Return it as JSON has it."""
@@ -88,18 +90,18 @@ class Lock:
             "holders": self.holders,
             "queue": self.queue,
             "free_at_ms": self.free_at_ms,
+            "holding": self.holding,
+            "waiting": self.waiting,
         }
 
 
 def lock(value: object) -> Lock:
     """Return a lock with its holders and its queue."""
-    path, holders, queue, free_at, *_ = array(value)
-    return Lock(
-        str(path),
-        [claim(part) for part in array(holders)],
-        [claim(part) for part in array(queue)],
-        number(free_at),
-    )
+    path, holders, queue, free_at, *counts = array(value)
+    holds = [claim(part) for part in array(holders)]
+    waits = [claim(part) for part in array(queue)]
+    holding, waiting = map(number, counts[:2] or (len(holds), len(waits)))  # none: an older server
+    return Lock(str(path), holds, waits, number(free_at), holding, waiting)
 
 
 def claim(value: object) -> Fields:

@@ -48,21 +48,21 @@ def _all(connection: Connection, options: Shared) -> Iterator[Lock]:
     while True:
         answer = connection.call(ops.LOCK_LIST, "/", PAGE_LOCKS, after, timeout_s=options.timeout_s)
         page = [answers.lock(item) for item in answers.array(answer.value)]
-        yield from page
-        if len(page) < PAGE_LOCKS:
+        if not page or page[-1].path == after:
             return
+        yield from page
         after = page[-1].path
 
 
 def _row(lock: Lock) -> Fields:
     first = lock.holders[0] if lock.holders else None
-    more = f" +{len(lock.holders) - 1}" if len(lock.holders) > 1 else ""
+    more = f" +{lock.holding - 1}" if lock.holding > 1 else ""
     return {
         "name": lock.path,
         "holder": f"{_who(first)}{more}" if first else None,
         "token": first["token"] if first else None,
         "held": _age(first) if first else None,
-        "waiting": len(lock.queue),
+        "waiting": lock.waiting,
         "note": first["note"] if first else None,
     }
 
@@ -93,6 +93,8 @@ def show(name: str) -> None:
     columns = ("state", "client", "session", "token", "since", "shared", "note")
     rows = [*_claim_rows("holds", lock.holders), *_claim_rows("waits", lock.queue)]
     output.print_rows("table", columns, rows)
+    if len(rows) < lock.holding + lock.waiting:
+        options.say(f"in all {lock.holding} hold it, {lock.waiting} wait: these are the first")
     options.say(f"take it away: coordctl locks break {name}")
 
 

@@ -59,6 +59,11 @@ class AddressBook:
         names = [self._own, *self.others()]
         return list(dict.fromkeys(place.host for name in names for place in self.peer(name)))
 
+    def http_hosts(self) -> list[str]:
+        """Return the hosts that are known for the HTTP of members."""
+        places = [self._parsed(self.http(name)) for name in (self._own, *self.others())]
+        return list(dict.fromkeys(place.host for place in places if place is not None))
+
     def _info_of(self, name: NodeId) -> MemberInfo:
         views = self._members.view().members
         return next((view.info for view in views if view.info.name == name), MemberInfo(name))

@@ -15,6 +15,7 @@ from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
 from coordsvc.protocols.zookeeper.hall import Talk, ZooKeeperHall
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
+from coordsvc.server.keepalive import watch_over
 from coordsvc.server.languages import WORD, WORD_BYTES, ZOOKEEPER, language_of
 from coordsvc.server.tls import name_of
 from coordsvc.state.acl import Who
@@ -176,6 +177,8 @@ class ClientSocket(asyncio.Protocol):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=limits.OUTBOX_BYTES_MAX)
+        # A client with a session ends with that; one that only reads would stay for ever.
+        watch_over(transport.get_extra_info("socket"), idle_s=60, interval_s=10, probes=6)
         self._host = host
         self._address = f"{host}:{peer[1]}" if peer else ""
         port.sockets[self] = None

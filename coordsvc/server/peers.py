@@ -21,6 +21,7 @@ from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity,
 from coordsvc.replica.messages import Dismissal, PeerMessage
 from coordsvc.server.book import AddressBook
 from coordsvc.server.driver import Driver, monotonic_ms
+from coordsvc.server.keepalive import watch_over
 
 DIAL_PAUSE_S_MIN: Final = 0.02
 DIAL_PAUSE_S_MAX: Final = 1.0
@@ -288,13 +289,7 @@ class PeerSocket(asyncio.Protocol):
 def _watch_over(sock: socket.socket) -> None:
     """Have the kernel end a connection whose other side is silently gone, within seconds."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
-        ("TCP_KEEPIDLE", 2),
-        ("TCP_KEEPINTVL", 1),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", 5_000),
-    ):
-        option = getattr(socket, name, None)  # not on every platform
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    watch_over(sock, idle_s=2, interval_s=1, probes=3)
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # not on every platform
+    if option is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, 5_000)

@@ -24,6 +24,8 @@ from coordsvc.state.znode import Znode
 
 _ITEM_BYTES = 150
 """What an item of a listing with data weighs beside its data: its stat, roughly."""
+_CLAIM_BYTES = 50
+"""What a claim on a lock weighs beside its texts, roughly."""
 
 
 class Pages:
@@ -156,12 +158,16 @@ def _with_data(
 
 
 def lock(machine: StateMachine, path: str, who: Who = OPERATOR) -> Outcome:
-    """Return the lock of a node (LOCK_FIELDS); an idle one has no holders and no queue."""
+    """Return the lock of a node (LOCK_FIELDS); an idle one has no holders and no queue.
+
+    Of very many claims the first are shown, and how many there are in all.
+    """
     if path not in machine.tree.nodes:
         return codes.NO_NODE, None
     if _is_denied(machine, path, who):
         return codes.DENIED, None
-    return codes.OK, _lock_view(machine, path, machine.locks.by_path.get(path))
+    view, _ = _lock_view(machine, path, machine.locks.by_path.get(path), limits.PAGE_BYTES_MAX)
+    return codes.OK, view
 
 
 def locks(
@@ -169,7 +175,8 @@ def locks(
 ) -> Outcome:
     """Return the live locks at and below `prefix` in order of path, from behind `after`.
 
-    Those on nodes that `who` may not read are left out.
+    They may be fewer than `limit` although there are more: go on until none comes. Those on nodes
+    that `who` may not read are left out.
     """
     by_path = machine.locks.by_path
     found = nsmallest(
@@ -182,35 +189,44 @@ def locks(
             and not _is_denied(machine, path, who)
         ),
     )
-    return codes.OK, [_lock_view(machine, path, by_path[path]) for path in found]
+    shown: list[Value] = []
+    room = limits.PAGE_BYTES_MAX
+    for path in found:
+        view, room = _lock_view(machine, path, by_path[path], room)
+        if room < 0 and shown:
+            break  # the next page begins with it
+        shown.append(view)
+    return codes.OK, shown
 
 
-def _lock_view(machine: StateMachine, path: str, lock: Lock | None) -> Value:
+def _lock_view(machine: StateMachine, path: str, lock: Lock | None, room: int) -> tuple[Value, int]:
+    """Return what is said of a lock in so many bytes, and what is left of them; below 0: cut."""
     if lock is None:
-        return (path, (), (), 0)
+        return (path, (), (), 0, 0, 0), room
     free_at_ms: Millis = lock.free_at_ms if lock.free_at_ms > machine.time_ms else 0
-    return (
-        path,
-        _claim_views(machine, lock.holders.values()),
-        _claim_views(machine, lock.queue.values()),
-        free_at_ms,
-    )
+    room -= len(path.encode())
+    holders, room = _claim_views(machine, lock.holders.values(), room)
+    queue, room = _claim_views(machine, lock.queue.values(), room)
+    return (path, holders, queue, free_at_ms, len(lock.holders), len(lock.queue)), room
 
 
-def _claim_views(machine: StateMachine, claims: Iterable[Claim]) -> list[Value]:
+def _claim_views(
+    machine: StateMachine, claims: Iterable[Claim], room: int
+) -> tuple[list[Value], int]:
     by_id = machine.sessions.by_id
-    return [
-        (
-            claim.request,
-            claim.session,
-            by_id[claim.session].client_name,
-            claim.shared,
-            claim.token,
-            claim.since_ms,
-            claim.note,
+    views: list[Value] = []
+    for claim in claims:
+        name = by_id[claim.session].client_name
+        room -= _CLAIM_BYTES + len(name.encode()) + len(claim.note.encode())
+        if room < 0:
+            break
+        views.append(
+            (
+                *(claim.request, claim.session, name, claim.shared),
+                *(claim.token, claim.since_ms, claim.note),
+            )
         )
-        for claim in claims
-    ]
+    return views, room
 
 
 def lock_state(machine: StateMachine, path: str, request: Index) -> Outcome:

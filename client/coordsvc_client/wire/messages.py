@@ -28,6 +28,8 @@ LOCK_FIELDS: Final = (
     "holders",  # [claim, ...]
     "queue",  # [claim, ...] in the order they will be served
     "free_at",  # ms since 1970 until which lock-delay keeps it closed, else 0
+    "holding",  # how many hold it, and
+    "waiting",  # how many wait, also where these lists show the first of them only
 )
 
 CLAIM_FIELDS: Final = (

@@ -3,7 +3,7 @@
 Reading is open to whoever reaches the port. What changes something is taken from this machine
 and from the machines of the other members (who can do it over the peer port anyway), and from
 anybody with the admin token if one is set. A browser is used by its pages, not only by its
-owner: whatever carries a foreign `Origin` changes nothing.
+owner: whatever says that it comes from a foreign page changes nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from aiohttp.typedefs import Handler
 from coordsvc.server.admin.problems import Problem
 from coordsvc.server.book import AddressBook
 
+_OWN_SITES: Final = ("none", "same-origin")
+"""Where a request comes from that a browser makes without an `Origin`: an image's, for one."""
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -49,7 +51,8 @@ class Access:
         self._refuse_foreign_pages(request)
         if self._token:
             given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            sent = given.encode(errors="surrogateescape")
+            if not hmac.compare_digest(sent, f"Bearer {self._token}".encode()):
                 text = "send the admin token: Authorization: Bearer ..."
                 raise Problem(HTTPStatus.UNAUTHORIZED, "denied", text)
         elif not await self._is_near(request.remote or ""):
@@ -67,8 +70,26 @@ class Access:
 
     def _refuse_foreign_pages(self, request: web.Request) -> None:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-            raise Problem(HTTPStatus.FORBIDDEN, "denied", f"pages of {origin} change nothing here")
+        if origin is None and request.headers.get("Sec-Fetch-Site", "none") in _OWN_SITES:
+            return
+        try:
+            place = urlsplit(origin or "")
+            same = place.netloc == request.headers.get("Host")
+            ours = same and (bool(self._token) or self._is_ours(place.hostname or ""))
+        except ValueError:
+            ours = False
+        if not ours:
+            who = origin or "others"
+            raise Problem(HTTPStatus.FORBIDDEN, "denied", f"pages of {who} change nothing here")
+
+    def _is_ours(self, host: str) -> bool:
+        """Tell whether a name is one of this cluster's, and not one that somebody made lead here.
+
+        A page can have its own name resolve to this address once it is loaded (DNS rebinding).
+        """
+        if host == "localhost" or host in (*self._book.http_hosts(), *self._book.peer_hosts()):
+            return True
+        return bool(ipaddress.ip_address(host))
 
     async def _is_near(self, remote: str) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from heapq import nsmallest
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from aiohttp import web
 from coordsvc.base import paths
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.server.admin.problems import Problem, problem_of
+from coordsvc.state.arguments import NUMBER_MAX
 
 T = TypeVar("T", int, str)
 
@@ -23,6 +25,8 @@ _CONSISTENCY: Final = {
 }
 _PAGE: Final = 1_000
 _PAGE_MAX: Final = 10_000
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
+"""What JSON can say and UTF-8 cannot."""
 _SWITCH: Final = {"": True, "1": True, "true": True, "0": False, "false": False}
 
 
@@ -43,7 +47,7 @@ async def body_of(request: web.Request) -> dict[str, object]:
         return {}
     try:
         body: object = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise malformed(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise malformed("the body is not a JSON object")
@@ -55,6 +59,8 @@ def text_in(body: dict[str, object], key: str, default: str | None = None) -> st
     value = body.get(key, default)
     if not isinstance(value, str):
         raise malformed(f"{key} is a string")
+    if _HALF_A_PAIR.search(value):
+        raise malformed(f"{key} is not text: it has half of a surrogate pair")
     return value
 
 
@@ -65,15 +71,22 @@ def number_in(body: dict[str, object], key: str) -> int:
         return number_of(value, key)
     if isinstance(value, bool) or not isinstance(value, int):
         raise malformed(f"{key} is a number")
-    return value
+    return _bounded(value, key)
 
 
 def number_of(text: str, what: str) -> int:
     """Return a number written in decimal, or in hex as 0x..."""
     try:
-        return int(text, 0)
+        value = int(text, 0)
     except ValueError as error:
         raise malformed(f"{what} is a number: decimal, or hex with 0x in front") from error
+    return _bounded(value, what)
+
+
+def _bounded(value: int, what: str) -> int:
+    if abs(value) > NUMBER_MAX:
+        raise malformed(f"{what} is a number of at most 63 bits")
+    return value
 
 
 def path_of(request: web.Request) -> str:

@@ -51,3 +51,5 @@ def test_an_address_that_is_none_is_passed_over():
 
 def test_the_hosts_of_all_members_are_named_once():
     assert book(MemberInfo("n2", 5, "10.0.0.1:7")).peer_hosts() == ["10.0.0.1", "10.0.0.2"]
+    known = book(MemberInfo("n2", 5, "10.0.0.1:7", http="web.example:80"))
+    assert "web.example" in known.http_hosts()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
+from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE
 
 import pytest
 
@@ -109,6 +110,15 @@ async def test_bytes_go_to_the_conversation_and_its_answer_back(port):
             await asyncio.sleep(0.002)
     assert (counters.client_connections, counters.client_connections_total) == (0, 1)
     assert port.connections == {}
+
+
+async def test_the_kernel_finds_out_about_clients_that_are_silently_gone(port):
+    _, writer = await begin(port)
+    (socket,) = port.sockets
+    kernels = socket._transport.get_extra_info("socket")
+    assert kernels.getsockopt(SOL_SOCKET, SO_KEEPALIVE) == 1
+    assert kernels.getsockopt(IPPROTO_TCP, TCP_KEEPIDLE) <= 60
+    writer.close()
 
 
 async def test_a_conversation_that_is_over_has_its_last_word_and_is_closed(port):

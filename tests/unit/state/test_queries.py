@@ -4,6 +4,7 @@ from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, messages, ops
 from coordsvc.state import queries
 from coordsvc.state.queries import Pages
+from coordsvc_client.wire.framing import encode_frame
 
 
 @pytest.fixture
@@ -140,7 +141,8 @@ def test_a_lock_is_shown_with_holders_queue_and_delay(cell):
     cell.expire(one)
     assert queries.lock(cell.machine, "/l")[1][3] == 1100
     cell.put(two, "/idle")
-    assert queries.lock(cell.machine, "/idle") == (codes.OK, ("/idle", (), (), 0))
+    assert (shown["holding"], shown["waiting"]) == (1, 1)
+    assert queries.lock(cell.machine, "/idle") == (codes.OK, ("/idle", (), (), 0, 0, 0))
     assert queries.lock(cell.machine, "/none") == (codes.NO_NODE, None)
 
 
@@ -154,6 +156,26 @@ def test_locks_are_listed_below_a_prefix_in_pages(cell):
     assert [view[0] for view in shown] == ["/x/c"]
     assert len(queries.locks(cell.machine, "/", 0, None)[1]) == 4
     assert code == codes.OK
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_said_of_locks_fits_an_answer_however_many_want_them(cell, shared):
+    session = cell.open("n" * limits.CLIENT_NAME_BYTES_MAX)
+    for _ in range(1_500):
+        cell.acquire(session, "/l", shared=shared, note="\u20ac" * 341)
+    for path in ("/m", "/n"):
+        cell.acquire(session, path)
+    for code, view in (queries.lock(cell.machine, "/l"), queries.locks(cell.machine, "/", 0, None)):
+        assert code == codes.OK
+        assert len(encode_frame([[1, code, 5, view]])) < limits.FRAME_BYTES_MAX // 2
+    shown = dict(zip(messages.LOCK_FIELDS, queries.lock(cell.machine, "/l")[1], strict=True))
+    assert len(shown["holders"]) >= 1
+    assert shown["holding"] + shown["waiting"] == 1_500
+    after, listed = None, []
+    while page := queries.locks(cell.machine, "/", 0, after)[1]:
+        listed += [view[0] for view in page]
+        after = listed[-1]
+    assert listed == ["/l", "/m", "/n"]
 
 
 def test_the_state_of_a_claim(cell):

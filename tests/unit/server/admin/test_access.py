@@ -20,6 +20,9 @@ class Book:
     def peer_hosts(self):
         return ["10.0.0.1", "10.0.0.2", "no-such-host.invalid"]
 
+    def http_hosts(self):
+        return ["n1.example"]
+
 
 def access(token=""):
     return Access(Book(), token)
@@ -51,15 +54,32 @@ async def test_members_pass_the_token_on():
     assert access().forwarding_headers == {}
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://n1:9999"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://n1:9999", "http://["])
 async def test_a_page_from_elsewhere_changes_nothing(origin):
     with pytest.raises(Problem) as refusal:
         await access().check(Request(Origin=origin))
     assert refusal.value.status == 403
 
 
-async def test_a_page_of_this_very_port_may():
-    await access().check(Request(Origin="http://n1:8181"))
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "n1.example"])
+async def test_a_page_of_this_very_port_may(host):
+    await access().check(Request(Host=f"{host}:8181", Origin=f"http://{host}:8181"))
+
+
+@pytest.mark.parametrize("host", ["evil.example:8181", "evil.example", "", "["])
+async def test_a_page_that_gave_our_address_its_own_name_changes_nothing(host):
+    """Its name can be made to lead to 127.0.0.1 once the page is loaded: DNS rebinding."""
+    with pytest.raises(Problem) as refusal:
+        await access().check(Request(Host=host, Origin=f"http://{host}"))
+    assert refusal.value.status == 403
+
+
+async def test_the_token_says_more_than_any_name():
+    headers = {"Host": "proxy.example", "Origin": "http://proxy.example"}
+    await access(TOKEN).check(Request(Authorization=f"Bearer {TOKEN}", **headers))
+    with pytest.raises(Problem) as refusal:
+        await access(TOKEN).check(Request(Authorization="Bearer \udcff", **headers))
+    assert refusal.value.status == 401
 
 
 @pytest.mark.parametrize(

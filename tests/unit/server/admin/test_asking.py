@@ -41,6 +41,23 @@ async def test_missing_and_mistyped_fields_are_refused(node, body):
     assert response.status == 400
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["[" * 60_000, '{"lock": "\\ud800", "token": 1}', '{"lock": "/a", "token": ' + "9" * 40 + "}"],
+)
+async def test_what_nothing_can_be_made_of_is_refused_like_any_other_nonsense(node, body):
+    response = await node.http.post("/v1/fence/check", data=body)
+    assert response.status == 400
+    assert (await response.json())["code"] == "malformed"
+
+
+@pytest.mark.parametrize("number", ["9" * 40, "-" + "9" * 40, str(2**63), "9" * 5_000])
+async def test_a_number_that_no_reader_can_hold_is_refused(node, number):
+    for path in (f"/v1/sessions/{number}", f"/v1/sessions?after={number}"):
+        assert (await node.get(path))[0] == 400
+    assert (await node.http.delete(f"/v1/sessions/{number}")).status == 400
+
+
 async def test_a_body_that_is_too_large_is_refused(node):
     response = await node.http.post("/v1/fence/check", data=b"x" * 100_000)
     assert response.status == 413
