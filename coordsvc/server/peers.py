@@ -19,7 +19,7 @@ from coordsvc.base.ports import Logger
 from coordsvc.protocols.peer import codec
 from coordsvc.protocols.peer.conversation import PeerConversation, PeerIdentity, TurnedAway
 from coordsvc.replica.messages import Dismissal, PeerMessage
-from coordsvc.server.book import AddressBook
+from coordsvc.server.address_book import AddressBook
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.keepalive import watch_over
 

@@ -26,15 +26,15 @@ from coordsvc.replica.recover import recover
 from coordsvc.replica.replica import Replica
 from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.vault import Vault
+from coordsvc.server.address_book import AddressBook
 from coordsvc.server.addresses import Address
-from coordsvc.server.book import AddressBook
 from coordsvc.server.clients import ClientPort
 from coordsvc.server.config import Settings
 from coordsvc.server.counters import Counters
+from coordsvc.server.disk_room import RoomWatch
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.peers import PeerLinks
 from coordsvc.server.quotas import QuotaWatch
-from coordsvc.server.room import RoomWatch
 from coordsvc.server.tls import server_context
 from coordsvc.state.queries import Pages
 from coordsvc.storage.layout import DataFolder

@@ -261,7 +261,7 @@ class SimServer:
         return ClientStream(self, stream)
 
     def _measure(self) -> None:
-        """Look how much room is left, as `coordsvc.server.room` does."""
+        """Look how much room is left, as `coordsvc.server.disk_room` does."""
         self.replica.measured(self.machine.log.free_bytes())
         self.schedule()
         self.process.after(LOOK, self._measure)

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from coordsvc.server.address_book import AddressBook
 from coordsvc.server.admin.problems import Problem
-from coordsvc.server.book import AddressBook
 
 _OWN_SITES: Final = ("none", "same-origin")
 """Where a request comes from that a browser makes without an `Origin`: an image's, for one."""

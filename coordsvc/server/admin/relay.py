@@ -10,8 +10,8 @@ from typing import Final, cast
 import aiohttp
 
 from coordsvc.base.ids import NodeId
+from coordsvc.server.address_book import AddressBook
 from coordsvc.server.admin.problems import Problem
-from coordsvc.server.book import AddressBook
 
 FORWARDED: Final = "X-Coordsvc-Forwarded"
 """Says that a member asks on behalf of somebody: such a request is never passed on again."""

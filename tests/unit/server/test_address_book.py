@@ -2,8 +2,8 @@
 
 from coordsvc.raft.messages import MemberInfo
 from coordsvc.replica.members import MembersView, MemberView
+from coordsvc.server.address_book import AddressBook
 from coordsvc.server.addresses import Address, members_of
-from coordsvc.server.book import AddressBook
 
 
 class Members:

@@ -3,7 +3,7 @@
 import asyncio
 
 from coordsvc.base.errors import DiskFailed
-from coordsvc.server.room import RoomWatch
+from coordsvc.server.disk_room import RoomWatch
 
 
 class Notes:
