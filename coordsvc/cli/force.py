@@ -11,8 +11,8 @@ import click
 
 from coordsvc.cli.main import SETUP_EXIT
 from coordsvc.cli.newfolder import bump_option, failing, folder_options
-from coordsvc.server.inspection import FolderReport, inspect_folder
-from coordsvc.server.restore import Restored, start_alone, survivor_of
+from coordsvc.offline.inspection import FolderReport, inspect_folder
+from coordsvc.offline.restore import Restored, start_alone, survivor_of
 from coordsvc.storage.layout import DataFolder
 
 PHRASE: Final = "writes may be lost"

@@ -15,8 +15,8 @@ import click
 from coordsvc.base.errors import CoordsvcError
 from coordsvc.cli.main import DAMAGED_EXIT, SETUP_EXIT
 from coordsvc.cli.output import print_json, print_line, print_rows
-from coordsvc.server.inspection import FolderReport, inspect_folder, views
-from coordsvc.server.repair import Action, mend, plan_of
+from coordsvc.offline.inspection import FolderReport, inspect_folder, views
+from coordsvc.offline.repair import Action, mend, plan_of
 from coordsvc.storage.layout import DataFolder
 
 _RANGE: Final = re.compile(r"(\d*)\.\.(\d*)")

@@ -9,10 +9,10 @@ from typing import Final
 import click
 
 from coordsvc.cli.newfolder import bump_option, failing, folder_options, needed
+from coordsvc.offline.restore import Restored, read_backup
+from coordsvc.offline.restore import restore as restore_to
 from coordsvc.server import options
 from coordsvc.server.addresses import Member
-from coordsvc.server.restore import Restored, read_backup
-from coordsvc.server.restore import restore as restore_to
 
 _PARAMETERS: Final[list[click.Parameter]] = [
     click.Argument(["backup"], type=click.Path(path_type=Path, dir_okay=False)),

@@ -15,7 +15,7 @@ from coordsvc.cli import exits
 from coordsvc.cli.output import is_json, print_json, print_line
 from coordsvc.cli.shared import CtlGroup, Failure, parameters, shared
 from coordsvc.cli.web import stream
-from coordsvc.server.backups import Contents, Download, contents_of
+from coordsvc.offline.backups import Contents, Download, contents_of
 
 SAVE_TIMEOUT_S: Final = 60.0
 """At least so long a node may take to write its snapshot before it sends the first byte."""

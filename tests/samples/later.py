@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from coordsvc.offline.inspection import inspect_folder
+from coordsvc.offline.restore import read_backup
 from coordsvc.raft.messages import COMMAND, SnapshotMeta
 from coordsvc.replica.vault import Vault
-from coordsvc.server.inspection import inspect_folder
-from coordsvc.server.restore import read_backup
 from coordsvc.storage.snapshots import SnapshotStore
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Final
 
+from coordsvc.offline.restore import _fill
 from coordsvc.replica.restoration import REVISION_BUMP, Restoration, restoration
-from coordsvc.server.restore import _fill
 from tests.sim.checkers.exactly_once import ExactlyOnceChecker
 from tests.sim.checkers.raft import RaftChecker
 from tests.sim.cluster import SimCluster

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from coordsvc.cli.force import PHRASE
 from coordsvc.cli.main import cli
-from coordsvc.server.inspection import inspect_folder
+from coordsvc.offline.inspection import inspect_folder
 from coordsvc.storage.layout import DataFolder
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "v1" / "node"

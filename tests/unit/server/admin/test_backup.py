@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from coordsvc.offline.restore import read_backup
 from coordsvc.server.admin import backup as module
-from coordsvc.server.restore import read_backup
 
 
 async def test_a_backup_holds_every_write_before_it(node, tmp_path):

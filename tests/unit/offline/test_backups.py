@@ -7,10 +7,10 @@ import pytest
 
 from coordsvc.base.errors import CorruptData, SetupError, VersionUnknown
 from coordsvc.base.vocabulary import ops
+from coordsvc.offline import backups
+from coordsvc.offline.backups import Download, contents_of
 from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.codec import encode_meta, internal_command
-from coordsvc.server import backups
-from coordsvc.server.backups import Download, contents_of
 from coordsvc.state import image, versions
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.snapshot_format import Encoder, SnapshotHead

@@ -9,9 +9,9 @@ import msgpack
 import pytest
 
 from coordsvc.base.vocabulary import ops
+from coordsvc.offline.inspection import SHOWN_BYTES_MAX, inspect_folder, view_of, views
 from coordsvc.raft.messages import COMMAND, Entry
 from coordsvc.replica.codec import internal_command
-from coordsvc.server.inspection import SHOWN_BYTES_MAX, inspect_folder, view_of, views
 from coordsvc.storage.layout import DataFolder
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "v1" / "node"

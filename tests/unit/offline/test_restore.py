@@ -6,11 +6,11 @@ import pytest
 
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.vocabulary import ops
+from coordsvc.offline.restore import read_backup, restore
 from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.codec import decode_hard_state, encode_meta, internal_command
 from coordsvc.replica.recover import recover
 from coordsvc.replica.vault import Vault
-from coordsvc.server.restore import read_backup, restore
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshot_format import Encoder, SnapshotHead

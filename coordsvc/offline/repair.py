@@ -10,10 +10,10 @@ from typing import Final
 from coordsvc.base.errors import SetupError
 from coordsvc.base.ids import Term
 from coordsvc.base.record import record
+from coordsvc.offline.inspection import FolderReport
 from coordsvc.raft.messages import HardState
 from coordsvc.replica.codec import decode_hard_state, encode_hard_state
 from coordsvc.replica.restoration import TERM_BUMP
-from coordsvc.server.inspection import FolderReport
 from coordsvc.storage import repair, segment
 from coordsvc.storage.damage import Damaged
 from coordsvc.storage.inspection import examine_log

@@ -10,11 +10,11 @@ from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
+from coordsvc.offline.inspection import FolderReport
 from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
 from coordsvc.replica.codec import Names, decode_meta, encode_hard_state, names_in
 from coordsvc.replica.restoration import restoration
 from coordsvc.replica.vault import Vault
-from coordsvc.server.inspection import FolderReport
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshot_format import Checker

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from coordsvc.base.errors import SetupError
+from coordsvc.offline.inspection import inspect_folder
+from coordsvc.offline.repair import Action, mend, plan_of
 from coordsvc.raft.messages import Membership
 from coordsvc.replica.recover import recover
 from coordsvc.replica.vault import Vault
-from coordsvc.server.inspection import inspect_folder
-from coordsvc.server.repair import Action, mend, plan_of
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog

@@ -1,0 +1,1 @@
+"""Data folders of nodes that do not run, and backups: looked into, mended, made."""
