@@ -105,16 +105,21 @@ class ClientPort:
             self._flush(others)
         if self.hall.told:
             self._flush_slice(self.hall.told)
-        if self.zookeeper.told:
-            self._flush_slice(self.zookeeper.told)
+        told = self._flush_slice(self.zookeeper.told) if self.zookeeper.told else []
+        if others or told:
+            for conversation in (*others, *told):
+                conversation.go_on()
+            if self.zookeeper.dirty:
+                self.driver.schedule()
 
-    def _flush_slice(self, told: deque[T]) -> None:
+    def _flush_slice(self, told: deque[T]) -> list[T]:
         some = [told.popleft() for _ in range(min(TOLD_PER_TURN, len(told)))]
         for conversation in some:
             conversation.told = False
         self._flush(some)
         if told:
             self.driver.schedule()
+        return some
 
     def _flush(self, conversations: Iterable[Hashable]) -> None:
         for conversation in conversations:
@@ -262,6 +267,7 @@ class ClientSocket(asyncio.Protocol):
             self._conversation.congested(False)
             if not self._resting:
                 self._transport.resume_reading()
+            self._driver.schedule()
 
     def flush(self) -> None:
         """Send what has gathered."""

@@ -140,6 +140,7 @@ class ZooKeeperConversation:
     def congested(self, is_so: bool) -> None:
         """More than limits.OUTBOX_BYTES_MAX are unsent, or no longer."""
         self._congested = is_so
+        self.go_on()
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -223,8 +224,21 @@ class ZooKeeperConversation:
     def _is_full(self) -> bool:
         """Whether no more can be taken into line."""
         return (
-            self._ahead_bytes > _AHEAD_BYTES_MAX or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
+            self._ahead_bytes > _AHEAD_BYTES_MAX
+            or len(self._line) >= limits.REQUESTS_IN_FLIGHT_MAX
+            or self._is_stuffed
         )
+
+    @property
+    def _is_stuffed(self) -> bool:
+        """Whether so much is unsent that no more answers should be made."""
+        return self._congested or self._unsent_bytes > limits.OUTBOX_BYTES_MAX
+
+    def go_on(self) -> None:
+        """Answer what has waited for room; to be called when everything was sent."""
+        if (self._line or self._held) and self._stage == _OPEN and not self._is_stuffed:
+            self._advance()
+            self._take_held()
 
     def _take(self, frame: bytes) -> None:
         """Look at a frame, or leave it until what is in line has been answered."""
@@ -315,6 +329,8 @@ class ZooKeeperConversation:
         if code in {codes.SUPERSEDED, codes.SESSION_EXPIRED, codes.TOO_MANY}:
             self._close()  # the session goes on elsewhere, or is over
             return
+        if type(self._line[0]) is not Write:
+            self._advance(at_once=True)  # to what has waited for room
         write = self._line.popleft()
         assert type(write) is Write, "writes are decided in the order sent"
         self._ahead_bytes -= write.size
@@ -331,12 +347,17 @@ class ZooKeeperConversation:
         elif self._line or self._held:
             self._advance()
 
-    def _advance(self) -> None:
-        """Answer what is at the head of the line and need not wait; then look at what is held."""
+    def _advance(self, *, at_once: bool = False) -> None:
+        """Answer what is at the head of the line and need not wait; then look at what is held.
+
+        Unless it must be `at_once`, it waits while too much is unsent.
+        """
         line = self._line
         while line:
             head = line[0]
             if type(head) is Write or (type(head) is Later and not head.decided):
+                return
+            if self._is_stuffed and not at_once:
                 return
             line.popleft()
             if type(head) is bytes:

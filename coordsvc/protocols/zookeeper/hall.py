@@ -26,14 +26,21 @@ class Talk(Hashable, Protocol):
         """Return what has gathered since the last call."""
 
 
+class Answering(Talk, Protocol):
+    """A conversation that answers no more while too much is unsent."""
+
+    def go_on(self) -> None:
+        """Take up what has waited for that to be sent."""
+
+
 @dataclass(slots=True)
 class ZooKeeperHall:
     """Settings and parts that every conversation needs."""
 
     replica: Replica
-    dirty: list[Talk]
+    dirty: list[Answering]
     """Conversations with something to send; the runtime empties it every turn."""
-    told: deque[Talk] = field(default_factory=deque, kw_only=True)
+    told: deque[Answering] = field(default_factory=deque, kw_only=True)
     """Conversations with events alone to send; the runtime takes a slice of them a turn."""
     new_password: Callable[[], bytes]
     """Return 16 bytes that nobody can guess."""

@@ -22,6 +22,9 @@ REPLY_HEADER_BYTES: Final = 16
 STAT: Final = Struct(">qqqqiiiqiiq")
 """czxid, mzxid, ctime, mtime, version, cversion, aversion, ephemeralOwner, dataLength,
 numChildren, pzxid."""
+STAT_SENT: Final = Struct(">qqqqIIIqiiq")
+"""The same with counts that were cut to 32 bits by `COUNT_MASK`, as Java's wrap around."""
+COUNT_MASK: Final = 0xFFFF_FFFF
 
 FRAME_BYTES_MAX: Final = 1_048_575
 """Of a request, ZooKeeper's `jute.maxbuffer`. A reply may be larger."""
@@ -34,6 +37,11 @@ class JuteError(Exception):
 
 class FrameLengthError(Exception):
     """A frame announces a length that nobody takes. The connection cannot go on."""
+
+
+def count_of(sent: int) -> int:
+    """Return the count that a client means by one that has wrapped around; -1 stays: any."""
+    return sent if sent >= -1 else sent & COUNT_MASK
 
 
 class Reader:

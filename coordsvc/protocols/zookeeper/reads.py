@@ -10,10 +10,13 @@ from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.protocols.zookeeper.identity import names_of, shown_to
 from coordsvc.protocols.zookeeper.jute import (
+    COUNT_MASK,
     INT,
     STAT,
+    STAT_SENT,
     JuteError,
     Reader,
+    count_of,
     pack_buffer,
     pack_string,
     pack_vector,
@@ -37,14 +40,14 @@ def stat_of(node: Znode) -> bytes:
     """Return the stat of a node."""
     data, children = node.data, node.children
     count = len(children) if children else 0
-    return STAT.pack(
+    return STAT_SENT.pack(
         node.czxid,
         node.mzxid,
         node.ctime,
         node.mtime,
-        node.version,
-        2 * node.creates - count,
-        node.aversion,
+        node.version & COUNT_MASK,
+        2 * node.creates - count & COUNT_MASK,
+        node.aversion & COUNT_MASK,
         node.owner,
         len(data) if data is not None else 0,
         count,
@@ -138,7 +141,7 @@ class Reads:
         path = found or ""
         match op:
             case numbers.CHECK:
-                node, version = node_at(machine, path, who), reader.read_int()
+                node, version = node_at(machine, path, who), count_of(reader.read_int())
                 if version not in (-1, node.version):
                     raise ReadError(numbers.BAD_VERSION)
                 return b""

@@ -16,7 +16,13 @@ from coordsvc.base.ids import Index
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import ops
 from coordsvc.protocols.zookeeper import numbers
-from coordsvc.protocols.zookeeper.jute import INT, STAT, pack_string
+from coordsvc.protocols.zookeeper.jute import (
+    COUNT_MASK,
+    INT,
+    STAT_SENT,
+    count_of,
+    pack_string,
+)
 from coordsvc.state.znode import Znode
 
 OPEN_ACL: Final = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone"
@@ -26,7 +32,7 @@ _KINDS: Final = {
     numbers.PERSISTENT_SEQUENTIAL: (ops.PERSISTENT, True),
     numbers.EPHEMERAL_SEQUENTIAL: (ops.EPHEMERAL, True),
 }
-_STAT_REPLY: Final = Struct(">iiqiqqqqiiiqiiq")
+_STAT_REPLY: Final = Struct(">iiqiqqqqIIIqiiq")
 _STAT_REPLY_BYTES: Final = 16 + 68
 _PATH_REPLY: Final = Struct(">iiqi")
 _DATA_REPLY: Final = Struct(">iiqii")
@@ -48,7 +54,8 @@ def plain_step(op: int, frame: bytes) -> list[Value] | None:
     except UnicodeDecodeError:
         return None
     if op == numbers.SET_DATA:
-        return [ops.SET, path, frame[data_at:data_end], INT.unpack_from(frame, data_end)[0], []]
+        version = count_of(INT.unpack_from(frame, data_end)[0])
+        return [ops.SET, path, frame[data_at:data_end], version, []]
     flags_at = data_end + len(OPEN_ACL)
     if flags_at + 4 > size or not frame.startswith(OPEN_ACL, data_end):
         return None
@@ -75,9 +82,10 @@ def data_reply(xid: int, zxid: Index, frame: bytes, nodes: Mapping[str, Znode]) 
         (
             _DATA_REPLY.pack(_DATA_REPLY_BYTES + size, xid, zxid, 0, size),
             data,
-            STAT.pack(
-                node.czxid, node.mzxid, node.ctime, node.mtime, node.version,
-                2 * node.creates - count, node.aversion, node.owner, size, count, node.pzxid,
+            STAT_SENT.pack(
+                node.czxid, node.mzxid, node.ctime, node.mtime, node.version & COUNT_MASK,
+                2 * node.creates - count & COUNT_MASK, node.aversion & COUNT_MASK,
+                node.owner, size, count, node.pzxid,
             ),
         )
     )  # fmt: skip
@@ -88,8 +96,8 @@ def stat_reply(xid: int, zxid: Index, stat: Value) -> bytes:
     assert isinstance(stat, tuple | list)
     czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, owner, size, count = stat[:11]
     return _STAT_REPLY.pack(
-        _STAT_REPLY_BYTES, xid, zxid, 0, czxid, mzxid, ctime, mtime, version, cversion, aversion,
-        owner, size, count, pzxid,
+        _STAT_REPLY_BYTES, xid, zxid, 0, czxid, mzxid, ctime, mtime, version & COUNT_MASK,
+        cversion & COUNT_MASK, aversion & COUNT_MASK, owner, size, count, pzxid,
     )  # fmt: skip
 
 

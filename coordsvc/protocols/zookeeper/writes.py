@@ -15,7 +15,15 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.hall import error_of
 from coordsvc.protocols.zookeeper.identity import InvalidAclError, entries_from
-from coordsvc.protocols.zookeeper.jute import INT, STAT, JuteError, Reader, pack_string
+from coordsvc.protocols.zookeeper.jute import (
+    COUNT_MASK,
+    INT,
+    STAT_SENT,
+    JuteError,
+    Reader,
+    count_of,
+    pack_string,
+)
 from coordsvc.protocols.zookeeper.records import (
     MULTI_END,
     AclEntry,
@@ -104,20 +112,21 @@ def step_of(op: int, reader: Reader, who: Who) -> list[Value]:
     """
     if op == numbers.SET_DATA:
         path, data, version = reader.read_string(), reader.read_buffer(), reader.read_int()
-        return [ops.SET, _named(path), data, version, []]
+        return [ops.SET, _named(path), data, count_of(version), []]
     if op in CREATES:
         return _create(op, read_create(reader, op), who)
     if op == numbers.DELETE:
         path, version = _present(reader.read_string()), reader.read_int()
         if "/" in path and "\0" not in path and fault_of(path):
             raise RefusedError(codes.NO_NODE)  # ZooKeeper does not judge it: it only finds nothing
-        return [ops.DELETE, path, version, False, []]
+        return [ops.DELETE, path, count_of(version), False, []]
     if op == numbers.CHECK:
         path, version = reader.read_string(), reader.read_int()
-        return [ops.CHECK_VERSION, _named(path), version]
+        return [ops.CHECK_VERSION, _named(path), count_of(version)]
     if op == numbers.SET_ACL:
         path, wanted, version = reader.read_string(), read_acl(reader), reader.read_int()
-        return [ops.SET_ACL, _named(path), _entries(_named(path), wanted, who), version]
+        entries = _entries(_named(path), wanted, who)
+        return [ops.SET_ACL, _named(path), entries, count_of(version)]
     raise JuteError(f"operation {op} has no place there")
 
 
@@ -204,8 +213,10 @@ def pack_native_stat(stat: Value) -> bytes:
     """Return a stat of the state machine as ZooKeeper's."""
     assert isinstance(stat, tuple | list)
     czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, owner, size, count = stat[:11]
-    return STAT.pack(
-        czxid, mzxid, ctime, mtime, version, cversion, aversion, owner, size, count, pzxid
+    return STAT_SENT.pack(
+        *(czxid, mzxid, ctime, mtime),
+        *(version & COUNT_MASK, cversion & COUNT_MASK, aversion & COUNT_MASK),
+        *(owner, size, count, pzxid),
     )
 
 

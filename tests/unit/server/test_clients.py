@@ -24,6 +24,7 @@ class EchoTalk:
         self.hall, self.address, self.known_as = hall, address, known_as
         self.out, self.closed, self.gone, self.stuck = b"", False, False, []
         self.waits_for_greeting, self.clogged, self.silent = True, False, False
+        self.went_on = 0
         self.made.append(self)
 
     def receive_data(self, data, now):
@@ -37,6 +38,9 @@ class EchoTalk:
     def data_to_send(self):
         data, self.out = self.out, b""
         return data
+
+    def go_on(self):
+        self.went_on += 1
 
     def lost(self):
         self.gone = True
@@ -250,7 +254,7 @@ async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch, lang
     monkeypatch.setattr(module, "TOLD_PER_TURN", 2)
     dialled = [await begin(port) for _ in range(5)]
     for talk in EchoTalk.made:
-        talk.out, talk.told = b"event", True
+        talk.out, talk.told, talk.went_on = b"event", True, 0
     getattr(port, language).told.extend(EchoTalk.made)
     sent = []
     for _ in range(3):
@@ -258,6 +262,7 @@ async def test_events_leave_in_slices_behind_the_answers(port, monkeypatch, lang
         sent.append([talk.out == b"" for talk in EchoTalk.made].count(True))
     assert sent == [2, 4, 5]
     assert not any(talk.told for talk in EchoTalk.made)
+    assert all(talk.went_on == (language == "zookeeper") for talk in EchoTalk.made)
     for reader, writer in dialled:
         async with asyncio.timeout(5):
             assert await reader.readexactly(5) == b"event"
@@ -283,7 +288,13 @@ async def test_the_first_bytes_choose_the_language(port):
     writer.write(greeting[5:])
     async with asyncio.timeout(5):
         assert await reader.readexactly(len(greeting)) == greeting
-    assert type(EchoTalk.made[0]) is ZooKeeperTalk
+    talk = EchoTalk.made[0]
+    assert type(talk) is ZooKeeperTalk
+    assert talk.went_on
+    talk.go_on = lambda: (setattr(talk, "out", b"more"), port.zookeeper.dirty.append(talk))
+    writer.write(b"x")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(5) == b"xmore", "what it has to say next leaves as well"
     writer.close()
 
 

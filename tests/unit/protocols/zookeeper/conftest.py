@@ -83,6 +83,7 @@ class Guest:
             size = int.from_bytes(data[:4], "big")
             frames.append(data[4 : 4 + size])
             data = data[4 + size :]
+        self.talk.go_on()
         return frames
 
     def hear(self):

@@ -339,3 +339,48 @@ def test_the_longest_request_can_be_set(house):
     guest.send(numbers.EXISTS, records.pack_path_watch("/" + "a" * 90, False))
     assert guest.hear() == []
     assert guest.talk.closed
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize("count", [2**31, 2**32 + 6])
+def test_counts_beyond_32_bits_wrap_as_zookeepers_do(house, guest, count):
+    """After so many writes of one node, or children of one parent, the node must go on."""
+    guest.create("/a", b"1")
+    guest.create("/a/b")
+    node = house.machine.tree.nodes["/a"]
+    node.version, node.creates = count, count // 2 + 1
+    wrapped = (count + 2**31) % 2**32 - 2**31
+    for answer in (guest.get("/a"), guest.get("/a", watch=True), guest.exists("/a")):
+        assert (answer.error, answer.stat.version) == (0, wrapped)
+    assert guest.set("/a", b"2").stat.version == wrapped + 1
+    assert guest.children("/a").stat.cversion == (count + 2 - 1 + 2**31) % 2**32 - 2**31
+    assert guest.set("/a", b"3", version=wrapped + 1).error == (0 if count < 2**32 else -103)
+
+
+def test_answers_wait_with_their_requests_while_much_is_unsent(house, guest):
+    """However much is asked for in one go, only so much is in memory."""
+    guest.create("/a", bytes(1_000_000))
+    read = records.pack_path_watch("/a", False)
+    guest.set("/a", bytes(1_000_000))
+    guest.send(numbers.SET_DATA, records.pack_set_data("/a", bytes(1_000_000), -1))
+    xids = [guest.send(numbers.GET_DATA, read) for _ in range(100)]
+    xids.append(guest.send(numbers.SET_DATA, records.pack_set_data("/a", b"2", -1)))
+    xids += [guest.send(numbers.GET_DATA, read) for _ in range(100)]
+    answers, most = [], 0
+    while heard := guest.hear():
+        answers += heard
+        most = max(most, sum(len(each.body) for each in heard))
+    assert [each.xid for each in answers][1:] == xids
+    assert all(each.error == 0 for each in answers)
+    assert most <= limits.OUTBOX_BYTES_MAX + 2_000_000
+
+
+def test_a_client_that_does_not_read_gets_nothing_more_until_it_does(guest):
+    guest.create("/a", bytes(1_000))
+    guest.talk.congested(True)
+    xid = guest.send(numbers.GET_DATA, records.pack_path_watch("/a", False))
+    assert guest.hear() == []
+    guest.talk.congested(False)
+    assert [each.xid for each in guest.hear()] == [xid]
