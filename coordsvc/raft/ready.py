@@ -7,52 +7,70 @@ Readys is on disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base.ids import Index, NodeId, Term
 from coordsvc.raft.messages import Entry, HardState, Message
 
 
-@dataclass(slots=True)
 class Ready:
-    """Everything that came of the inputs since the last Ready."""
+    """Everything that came of the inputs since the last Ready.
 
-    hard_state: HardState | None = None
-    """Write this before the entries. None: unchanged."""
+    One is made in nearly every turn, hence no dataclass: that would make it at twice the cost.
+    """
 
-    first_index: Index = 0
-    entries: list[Entry] = field(default_factory=list)
-    """Append these at `first_index`; what the disk holds from there on is void. After the sync,
-    call `persisted(last index, its term)`."""
+    __slots__ = (
+        "commit",
+        "entries",
+        "first_index",
+        "hard_state",
+        "leadership_changed",
+        "membership_changed",
+        "more",
+        "reads",
+        "reads_failed",
+        "send_after_sync",
+        "send_now",
+        "snapshot_to",
+    )
 
-    send_now: list[tuple[NodeId, Message]] = field(default_factory=list)
-    """May leave before the sync (appends to followers, heartbeats, requests)."""
+    def __init__(self) -> None:
+        self.hard_state: HardState | None = None
+        """Write this before the entries. None: unchanged."""
 
-    send_after_sync: list[tuple[NodeId, Message]] = field(default_factory=list)
-    """Promises: votes and acknowledgements."""
+        self.first_index: Index = 0
+        self.entries: list[Entry] = []
+        """Append these at `first_index`; what the disk holds from there on is void. After the
+        sync, call `persisted(last index, its term)`."""
 
-    commit: Index = 0
-    """Apply everything up to here that has not been applied. Entries are read back with
-    `RaftNode.entries(first, last)`. They may not be on this disk yet; a majority has them."""
+        self.send_now: list[tuple[NodeId, Message]] = []
+        """May leave before the sync (appends to followers, heartbeats, requests)."""
 
-    reads: list[tuple[int, Index]] = field(default_factory=list)
-    """(token, index): serve the read when everything up to index has been applied."""
+        self.send_after_sync: list[tuple[NodeId, Message]] = []
+        """Promises: votes and acknowledgements."""
 
-    reads_failed: list[int] = field(default_factory=list)
-    """Tokens of reads that this node can no longer confirm: it does not lead any more."""
+        self.commit: Index = 0
+        """Apply everything up to here that has not been applied. Entries are read back with
+        `RaftNode.entries(first, last)`. They may not be on this disk yet; a majority has them."""
 
-    snapshot_to: list[NodeId] = field(default_factory=list)
-    """Followers that need a snapshot: send them the latest, then call `snapshot_sent`."""
+        self.reads: list[tuple[int, Index]] = []
+        """(token, index): serve the read when everything up to index has been applied."""
 
-    leadership_changed: bool = False
-    """`leader`, `term` or the role changed."""
+        self.reads_failed: list[int] = []
+        """Tokens of reads that this node can no longer confirm: it does not lead any more."""
 
-    more: bool = False
-    """A follower lacks more than one message may carry: take the next Ready at once."""
+        self.snapshot_to: list[NodeId] = []
+        """Followers that need a snapshot: send them the latest, then call `snapshot_sent`."""
 
-    membership_changed: bool = False
-    """`membership` changed (it takes effect when appended), or is committed now."""
+        self.leadership_changed = False
+        """`leader`, `term` or the role changed."""
+
+        self.more = False
+        """A follower lacks more than one message may carry: take the next Ready at once."""
+
+        self.membership_changed = False
+        """`membership` changed (it takes effect when appended), or is committed now."""
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from coordsvc.base.ids import Index, NodeId
 from coordsvc.base.record import record
 from coordsvc.raft.messages import SnapshotMeta
@@ -73,18 +71,28 @@ class StoreChunk:
     data: bytes
 
 
-@dataclass(slots=True)
 class Effects:
     """Everything that came of the inputs of one turn. Writes and sends go in this order."""
 
-    writes: list[Write | LogReset] = field(default_factory=list)
-    send: list[tuple[NodeId, PeerMessage]] = field(default_factory=list)
-    drop_log_before: Index = 0
-    take_snapshot: TakeSnapshot | None = None
-    read_snapshot: list[ReadSnapshot] = field(default_factory=list)
-    store_chunk: list[StoreChunk] = field(default_factory=list)
-    members_changed: bool = False
-    """Who is a member, or where one is, has changed: look at the links."""
+    __slots__ = (
+        "drop_log_before",
+        "members_changed",
+        "read_snapshot",
+        "send",
+        "store_chunk",
+        "take_snapshot",
+        "writes",
+    )
+
+    def __init__(self) -> None:
+        self.writes: list[Write | LogReset] = []
+        self.send: list[tuple[NodeId, PeerMessage]] = []
+        self.drop_log_before: Index = 0
+        self.take_snapshot: TakeSnapshot | None = None
+        self.read_snapshot: list[ReadSnapshot] = []
+        self.store_chunk: list[StoreChunk] = []
+        self.members_changed = False
+        """Who is a member, or where one is, has changed: look at the links."""
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""

@@ -7,8 +7,10 @@ from coordsvc.raft.ready import Ready
 
 
 def test_an_empty_ready_asks_for_nothing() -> None:
-    assert not Ready()
-    assert not Ready(first_index=5)
+    ready = Ready()
+    assert not ready
+    ready.first_index = 5
+    assert not ready
 
 
 @pytest.mark.parametrize(
@@ -28,4 +30,7 @@ def test_an_empty_ready_asks_for_nothing() -> None:
     ids=lambda fields: next(iter(fields)),
 )
 def test_any_one_thing_makes_a_ready_worth_taking(fields: dict) -> None:
-    assert Ready(**fields)
+    ready = Ready()
+    for name, value in fields.items():
+        setattr(ready, name, value)
+    assert ready

@@ -18,20 +18,27 @@ class Raft:
         self.durable.append((index, term))
 
 
+def ready(**fields):
+    made = Ready()
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
 def entries(count, term=3):
     return [Entry(term, 0, 1, b"x")] * count
 
 
 def test_a_promise_without_a_write_leaves_at_once():
     effects = Effects()
-    LogWrites(EntryEncoder()).add(Ready(send_after_sync=[VOTE]), effects, 0)
+    LogWrites(EntryEncoder()).add(ready(send_after_sync=[VOTE]), effects, 0)
     assert effects.send == [VOTE]
     assert effects.writes == []
 
 
 def test_a_vote_waits_for_the_term_on_disk():
     writes, effects, raft = LogWrites(EntryEncoder()), Effects(), Raft()
-    writes.add(Ready(hard_state=HardState(3, "n2"), send_after_sync=[VOTE]), effects, 0)
+    writes.add(ready(hard_state=HardState(3, "n2"), send_after_sync=[VOTE]), effects, 0)
     assert effects.send == []
     assert effects.writes[0].hard_state
     writes.persisted(raft, effects, 0)
@@ -41,8 +48,8 @@ def test_a_vote_waits_for_the_term_on_disk():
 
 def test_a_promise_waits_for_the_writes_before_it():
     writes, effects, raft = LogWrites(EntryEncoder()), Effects(), Raft()
-    writes.add(Ready(first_index=4, entries=entries(2)), effects, 0)
-    writes.add(Ready(send_after_sync=[ACK]), effects, 0)
+    writes.add(ready(first_index=4, entries=entries(2)), effects, 0)
+    writes.add(ready(send_after_sync=[ACK]), effects, 0)
     assert effects.send == []
     writes.persisted(raft, effects, 0)
     assert effects.send == [ACK]
@@ -53,8 +60,8 @@ def test_a_promise_waits_for_the_writes_before_it():
 def test_very_many_entries_are_written_in_pieces_and_count_when_the_last_one_is_durable():
     writes, effects, raft = LogWrites(EntryEncoder()), Effects(), Raft()
     large = [Entry(3, 0, 1, bytes(700_000))] * 4
-    ready = Ready(first_index=4, entries=large, send_after_sync=[ACK])
-    writes.add(ready, effects, 0)
+    large_ready = ready(first_index=4, entries=large, send_after_sync=[ACK])
+    writes.add(large_ready, effects, 0)
     assert len(effects.writes) > 1
     assert [len(decode_entries(w.payload)) for w in effects.writes] == [
         w.last - w.first + 1 for w in effects.writes
@@ -70,8 +77,8 @@ def test_very_many_entries_are_written_in_pieces_and_count_when_the_last_one_is_
 def test_how_long_the_log_is_at_its_oldest_write():
     writes, effects, raft = LogWrites(EntryEncoder()), Effects(), Raft()
     assert writes.waits_ms(5) == 0
-    writes.add(Ready(first_index=4, entries=entries(1)), effects, 10)
-    writes.add(Ready(first_index=5, entries=entries(1)), effects, 30)
+    writes.add(ready(first_index=4, entries=entries(1)), effects, 10)
+    writes.add(ready(first_index=5, entries=entries(1)), effects, 30)
     assert writes.waits_ms(40) == 30
     writes.persisted(raft, effects, 50)
     assert writes.waits_ms(60) == 10, "it is at the next one since then"
