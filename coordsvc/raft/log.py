@@ -99,15 +99,19 @@ class RaftLog:
         """Return the bytes of data in `after < index <= last`."""
         return self._end(last) - self._end(after) if last > after else 0
 
-    def fitting(self, first: Index) -> Index:
-        """Return the last index of an append from `first` that keeps the limits.
+    def fitting(self, first: Index) -> tuple[Index, int]:
+        """Return the last index of an append from `first` that keeps the limits, and its bytes.
 
-        At least one entry always fits.
+        At least one entry, which must be there, always fits.
         """
+        ends = self._ends
+        before = self._end(first - 1)
+        if first == self.last_index:
+            return first, ends[-1] - before
         start = first - self.base_index - 1
-        fit = bisect_right(self._ends, self._end(first - 1) + limits.APPEND_BYTES_MAX, start)
-        count = min(max(fit - start, 1), limits.APPEND_ENTRIES_MAX)
-        return min(first + count - 1, self.last_index)
+        fit = bisect_right(ends, before + limits.APPEND_BYTES_MAX, start)
+        stop = min(max(fit, start + 1), start + limits.APPEND_ENTRIES_MAX)
+        return self.base_index + stop, ends[stop - 1] - before
 
     def base_to_keep(self, through: Index, *, entries: int, size: int) -> Index:
         """Return the base with which the latest entries up to `through` are kept.
@@ -197,6 +201,9 @@ class RaftLog:
     def persisted(self, index: Index, term: Term) -> None:
         """Note that the write that ended with this entry, and all before it, are on disk."""
         writes = self._writes
+        if writes and writes[0][0] == index and writes[0][1] == term:  # nearly always
+            self.durable = max(self.durable, writes.popleft()[2])
+            return
         if (index, term) not in [(last, last_term) for last, last_term, _ in writes]:
             return  # A write from before a snapshot replaced the log.
         while True:

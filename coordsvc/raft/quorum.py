@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from itertools import repeat
 
 from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import Membership
@@ -31,7 +32,7 @@ class Majority:
         """Return the highest value that a majority has reached; a missing voter has 0."""
         if not self.voters:
             return 0
-        return sorted([values.get(voter, 0) for voter in self.voters])[self._below]
+        return sorted(map(values.get, self.voters, repeat(0)))[self._below]
 
     def verdict(self, votes: Mapping[NodeId, bool]) -> Verdict:
         """Tell whether `votes` decide it; who is no voter does not count."""
@@ -55,7 +56,10 @@ class Quorum:
 
     def reached(self, values: Mapping[NodeId, int]) -> int:
         """Return the highest value that every majority asked for has reached."""
-        return min([majority.reached(values) for majority in self._majorities])
+        majorities = self._majorities
+        if len(majorities) == 1:
+            return majorities[0].reached(values)
+        return min([majority.reached(values) for majority in majorities])
 
     def verdict(self, votes: Mapping[NodeId, bool]) -> Verdict:
         """Tell whether `votes` decide it: lost if lost in one group, won if won in all."""

@@ -65,6 +65,11 @@ class LogWrites:
         state = None if changed is None else encode_hard_state(changed)
         first = ready.first_index
         size = 0
+        if len(ready.entries) == 1:  # in_batches would say so too
+            payload = self._encoder.encode(ready.entries)
+            effects.writes.append(Write(state, first, first, payload))
+            self._under_way.append(_Writing(first, ready.entries[0].term, promises))
+            return len(payload)
         for entries in in_batches(ready.entries, size_of_entry):
             payload = self._encoder.encode(entries)
             last = first + len(entries) - 1

@@ -98,6 +98,8 @@ class PeerConversation:
             RemoteProtocolError: the link must be closed; the text says why.
 
         """
+        if self.peer and not self._kept and len(data) - 4 == int.from_bytes(data[:4], "big"):
+            return [codec.decode(data[4:])]  # nearly always, when little is under way
         data = self._kept + data if self._kept else data
         found: list[PeerMessage] = []
         at, end = 0, len(data)

@@ -62,12 +62,12 @@ def test_terms_and_stamps_never_fall_along_the_log() -> None:
 def test_an_append_keeps_its_limits_but_takes_one_entry_at_least() -> None:
     half = b"x" * (limits.APPEND_BYTES_MAX // 2)
     log = RaftLog(0, 0, 0, [entry(1, half)] * 3 + [entry(1, half * 4)] + [entry(1)])
-    assert [log.fitting(first) for first in (1, 2, 3, 4, 5)] == [2, 3, 3, 4, 5]
+    assert [log.fitting(first)[0] for first in (1, 2, 3, 4, 5)] == [2, 3, 3, 4, 5]
     log.compact(1)
-    assert [log.fitting(first) for first in (2, 3, 4, 5)] == [3, 3, 4, 5]
+    assert [log.fitting(first)[0] for first in (2, 3, 4, 5)] == [3, 3, 4, 5]
     many = RaftLog(0, 0, 0, [entry(1)] * (limits.APPEND_ENTRIES_MAX + 5))
-    assert many.fitting(1) == limits.APPEND_ENTRIES_MAX
-    assert many.fitting(3) == limits.APPEND_ENTRIES_MAX + 2
+    assert many.fitting(1)[0] == limits.APPEND_ENTRIES_MAX
+    assert many.fitting(3)[0] == limits.APPEND_ENTRIES_MAX + 2
 
 
 def test_the_latest_agreement_skips_whole_terms() -> None:
