@@ -64,8 +64,8 @@ class LogWriter:
         self._prepare_from = 0.0  # time.monotonic
         self._broken = False
         self._stop = threading.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._ended: asyncio.Future[None] | None = None
+        """Somebody waits for the end of what is queued."""
         self.busy_since: float | None = None
         """Since when (time.monotonic) the present batch is being written; None: idle."""
 
@@ -78,7 +78,9 @@ class LogWriter:
     async def close(self) -> None:
         """Finish what is queued and close the log."""
         self._stop.set()
-        await self._idle.wait()
+        if self.busy_since is not None and not self._broken:
+            self._ended = self._loop.create_future()
+            await self._ended
         if self._kernel is not None:
             self._kernel.close()
         await self._loop.run_in_executor(self._pool, self._wal.close)
@@ -88,10 +90,8 @@ class LogWriter:
         """Begin with what is queued."""
         jobs = self._jobs
         if not jobs or self._broken:
-            self._idle.set()
             return
         self._jobs = []
-        self._idle.clear()
         self.busy_since = time.monotonic()
         try:
             if self._kernel is None or not self._write_here(jobs, self._kernel):
@@ -186,11 +186,16 @@ class LogWriter:
         self.busy_since = None
         if writes:
             self._written(writes, seconds)
-        if self._jobs:
+        if self._jobs and self.busy_since is None:
             self._next()
-        else:
-            self._idle.set()
-        self._maybe_prepare()
+        if self._ended is not None and self.busy_since is None:
+            self._end()
+        if not self._wal.next_is_ready:
+            self._maybe_prepare()
+
+    def _end(self) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
 
     # The next segment is prepared beside the writes to the present one: they share no file.
 
@@ -222,5 +227,5 @@ class LogWriter:
         if self._broken:
             return  # a batch and the next segment's piece may fail both; the first says why
         self._broken = True
-        self._idle.set()
+        self._end()
         self._failed(error if isinstance(error, CoordsvcError) else Fatal(repr(error)))
