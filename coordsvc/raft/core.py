@@ -286,6 +286,16 @@ class Core:
 
     # Outbox.
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to take."""
+        return (
+            not self.out
+            and self.log.handed == self.log.last_index
+            and self.members.current is self._shown_membership
+            and (self.leader, self.term, self.role) == self._shown_leadership
+        )
+
     def take_ready(self) -> Ready:
         """Return what is to be done, and begin anew."""
         out, log = self.out, self.log

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.record import record
@@ -32,6 +32,12 @@ DOUBT_SHARE: Final = 10
 """Who was asked to confirm reads has such a share of the time between heartbeats to answer."""
 PROMPT_MS: Final = 1_000
 """How long after a hint that clients of a follower wait it is told of each commit at once."""
+
+
+Lane: TypeAlias = list[tuple[NodeId, Message]]
+"""Where messages go: out now, or out after the sync."""
+_Made: TypeAlias = tuple[AppendRequest, Index, int]
+"""A request, the last index in it, and its bytes."""
 
 
 @record
@@ -321,7 +327,7 @@ class Leader:
 
     # Sending.
 
-    def _lane(self) -> list[tuple[NodeId, Message]]:
+    def _lane(self) -> Lane:
         out = self._core.out
         return out.send_now if self._term_durable else out.send_after_sync
 
@@ -374,12 +380,31 @@ class Leader:
         heartbeat = Heartbeat(core.term, commit, 0 if silent else self._reads.round)
         self._lane().append((peer, heartbeat))
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether `flush` would send nothing."""
+        core = self._core
+        if self._reads.wants_round() and core.commit >= self._term_index:
+            return False
+        last, commit, now = core.log.last_index, core.commit, core.now
+        news_due = now >= self._news_at
+        for progress in self.followers.values():
+            if (
+                progress.next <= last or progress.nudged or progress.flow is Flow.PROBE
+            ) and self._wants_append(progress, last):
+                return False
+            told = progress.commit_told
+            news = told < commit and told < progress.match
+            if news and (news_due or now < progress.prompt_until_ms):
+                return False
+        return True
+
     def flush(self) -> None:
         """Send what is due to each follower: at most one append, or the news of a commit."""
         core = self._core
         if self._reads.wants_round() and core.commit >= self._term_index:
             self._ask_quorum()
-        made: dict[Index, AppendRequest] = {}
+        made: dict[Index, _Made] = {}
         last = core.log.last_index
         news_due = core.now >= self._news_at
         untold = False
@@ -401,9 +426,7 @@ class Leader:
             return progress.nudged or (progress.next <= last and progress.has_room())
         return progress.flow is Flow.PROBE and not progress.paused
 
-    def _send_append(
-        self, peer: NodeId, progress: Progress, made: dict[Index, AppendRequest]
-    ) -> None:
+    def _send_append(self, peer: NodeId, progress: Progress, made: dict[Index, _Made]) -> None:
         """Send what follows `progress.next`.
 
         Through `made`, followers that are equally far share one request, which is then encoded
@@ -417,16 +440,18 @@ class Leader:
             return
         if progress.nudged or first > log.last_index:
             request = AppendRequest(core.term, base, log.term_at(base), core.commit, [])
+            last, size = base, 0
         elif first in made:
-            request = made[first]
+            request, last, size = made[first]
         else:
-            entries = log.slice(first, log.fitting(first))
+            last, size = log.fitting(first)
+            entries = log.slice(first, last)
             request = AppendRequest(core.term, base, log.term_at(base), core.commit, entries)
-            made[first] = request
-            core.out.more = core.out.more or base + len(entries) < log.last_index
-        last = base + len(request.entries)
+            made[first] = request, last, size
+            if last < log.last_index:
+                core.out.more = True
         progress.commit_told = max(progress.commit_told, min(core.commit, last))
-        progress.sent(last, log.bytes_between(base, last), core.now)
+        progress.sent(last, size, core.now)
         self._lane().append((peer, request))
 
     def _offer_snapshot(self, peer: NodeId, progress: Progress) -> None:

@@ -375,6 +375,12 @@ class RaftNode:
         """Return when `wake` is to be called next; changes with every other call."""
         return self._core.actor.deadline()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether `ready` has nothing to return, which is asked here for less."""
+        core = self._core
+        return core.is_quiet and (core.role is not Role.LEADER or self._leader.is_quiet)
+
     def ready(self) -> Ready:
         """Return everything that came of the inputs since the last call."""
         if self._core.role is Role.LEADER:

@@ -14,10 +14,11 @@ from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.raft.messages import COMMAND, MOST_OFTEN, AppendRequest, SnapshotMeta
+from coordsvc.raft.messages import MOST_OFTEN, AppendRequest, SnapshotMeta
 from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import NOTHING, Ready
 from coordsvc.replica import messages
+from coordsvc.replica.applying import Applying
 from coordsvc.replica.changes import MembersChange
 from coordsvc.replica.cluster_time import ClusterTime
 from coordsvc.replica.codec import EntryEncoder, internal_command
@@ -27,7 +28,7 @@ from coordsvc.replica.desk import TOUCH_MS, Answer, Desk
 from coordsvc.replica.due import DueWork
 from coordsvc.replica.effects import Effects, LogReset, ReadSnapshot, StoreChunk
 from coordsvc.replica.gate import Greeting
-from coordsvc.replica.health import CHECKPOINT_EVERY, DIFFERS, Health
+from coordsvc.replica.health import DIFFERS, Health
 from coordsvc.replica.heirs import heir_of
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.members import Members, MembersAnswer
@@ -42,7 +43,6 @@ from coordsvc.replica.writing import LogWrites
 from coordsvc.state.machine import StateMachine
 from coordsvc.watch.paths import Watches
 
-APPLIED_PER_TURN_MAX: Final = 128  # answers go out and requests come in between
 HOUSEKEEPING_MS: Final = 50
 
 
@@ -75,6 +75,7 @@ class Replica:
             node, self, self.raft, self.desk, self.snapshots,
             reserve_bytes=settings.disk_reserve_bytes, log=log,
         )  # fmt: skip
+        self._applying = Applying(self.raft, self._telling, self.health.checkpoints)
         self.stopping = False
         self.leader_changes = 0
         """How often this replica has learnt of a new leader."""
@@ -95,7 +96,7 @@ class Replica:
         self._leader_known_at = self._housekeeping_at = self._touch_at = now
         self._cluster_time = ClusterTime(now)
         self._wall_ms: Millis = 0
-        self._grown = True  # the log has, since it was last asked whether a snapshot is due
+        self._snapshot_may_be_due = True  # looked at now and then, not after every entry
         self.now = now  # of this turn
 
     # ------------------------------------------------------------------ what can be seen
@@ -316,6 +317,24 @@ class Replica:
             self._effects = Effects()
         return effects
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a turn would do nothing now: what came in was only taken note of."""
+        return (
+            self.raft.is_quiet
+            and not (self._effects or self.desk.outgoing or self._proposals.are_ripe())
+            and not (self.reads.unasked or self.reads.are_behind)
+            and not (self._snapshot_may_be_due or self.snapshots.compaction.asked)
+            and self._commit == self.machine.revision
+        )
+
+    def take_messages(self) -> list[tuple[NodeId, PeerMessage]]:
+        """Return what may be sent at once, ahead of the next turn."""
+        messages = self._effects.send
+        if messages:
+            self._effects.send = []
+        return messages
+
     def catch_up(self, now: Millis) -> bool:
         """Apply what is decided and answer who waits for it.
 
@@ -325,12 +344,11 @@ class Replica:
         if not self.health.differs:
             machine = self.machine
             if self._commit > machine.revision:
-                self._apply(now)
-                self._grown = True
+                self._applying.apply(machine, self._commit, now)
             self.reads.serve(machine.revision)
             compaction = self.snapshots.compaction
-            if self._grown or compaction.asked:
-                self._grown = False
+            if self._snapshot_may_be_due or compaction.asked:
+                self._snapshot_may_be_due = False
                 if compaction.is_due(machine.revision, now, len(machine.tree)):
                     self.snapshots.take(machine, self._effects)
                     return True
@@ -387,22 +405,6 @@ class Replica:
             self._confirmations.failed(token)
         for peer in ready.snapshot_to if not self.health.differs else ():
             self.snapshots.send_to(peer, now, self._effects)
-
-    def _apply(self, now: Millis) -> None:
-        machine = self.machine
-        apply, tell = machine.apply, self._telling.tell
-        index = machine.revision
-        last = min(self._commit, index + APPLIED_PER_TURN_MAX)
-        while index < last:
-            stop = min(last, index - index % CHECKPOINT_EVERY + CHECKPOINT_EVERY)
-            for _term, kind, stamp_ms, data in self.raft.entries(index + 1, stop):
-                index += 1
-                if kind == COMMAND:
-                    tell(apply(index, stamp_ms, data), now)
-                else:
-                    machine.skip(index, stamp_ms)
-            if stop % CHECKPOINT_EVERY == 0:
-                self.health.checkpoints.add(stop, machine.digest)
 
     def _on_forward(self, peer: NodeId, message: messages.Forward, now: Millis) -> None:
         self._follow_leadership(now)
@@ -473,7 +475,7 @@ class Replica:
 
     def _housekeep(self, now: Millis, time_ms: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
-        self._grown = True
+        self._snapshot_may_be_due = True
         self.health.tick(now, self._effects)
         self.members.tick(now, time_ms, self._effects)
         self.snapshots.trim(self.applied)

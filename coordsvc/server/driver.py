@@ -86,6 +86,12 @@ class Driver:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
+    def schedule_unless_quiet(self) -> None:
+        """Have a turn soon, unless it would do nothing."""
+        if not self._scheduled and not self.replica.is_quiet:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
     def _turn(self) -> None:
         self._scheduled = False
         if self._stopped:
@@ -163,7 +169,11 @@ class Driver:
                 self.replica.persisted(now)
         except AssertionError as error:
             self.fail(error)
-        self.schedule()
+            return
+        promises = self.replica.take_messages()
+        if promises and self.peers is not None:
+            self.peers.send(promises)
+        self.schedule_unless_quiet()
 
     def fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""

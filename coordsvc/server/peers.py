@@ -89,9 +89,16 @@ class PeerLinks:
         """Send messages in order, one write per link; what has no link is dropped."""
         encoder = self.driver.replica.encoder
         gathered: dict[NodeId, list[bytes]] = {}
+        last: PeerMessage | None = None
+        frame = b""
         for peer, message in batch:
             if peer in self.links:
-                gathered.setdefault(peer, []).append(codec.encode(message, encoder))
+                if message is not last:  # an append often goes to all followers
+                    frame, last = codec.encode(message, encoder), message
+                if peer in gathered:
+                    gathered[peer].append(frame)
+                else:
+                    gathered[peer] = [frame]
         for peer, frames in gathered.items():
             link = self.links.get(peer)
             if link is not None:
@@ -209,11 +216,12 @@ class PeerSocket(asyncio.Protocol):
         now = monotonic_ms()
         try:
             for message in messages:
-                self.turned_away = self.turned_away or isinstance(message, Dismissal)
                 replica.receive(peer, message, now)
+                if type(message) is Dismissal:
+                    self.turned_away = True
         except AssertionError as error:
             links.driver.fail(error)
-        links.driver.schedule()
+        links.driver.schedule_unless_quiet()
 
     def _up(self, peer: NodeId) -> None:
         links = self._links

@@ -23,6 +23,7 @@ from coordsvc.raft.node import RaftSettings, RecoveredRaft
 from coordsvc.replica.codec import EntryEncoder
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.effects import Write
+from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.replica import Recovered, Replica, ReplicaSettings
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.queries import Pages
@@ -82,7 +83,8 @@ class Node:
 
     def __init__(self, name: NodeId, names: tuple[NodeId, ...], group: Group) -> None:
         settings = ReplicaSettings(
-            RaftSettings(heartbeat_ms=100, election_ms=1_000), CompactionSettings()
+            RaftSettings(heartbeat_ms=100, election_ms=1_000, commit_news_ms=2),
+            CompactionSettings(),
         )
         start = RecoveredRaft(HardState(0, None), SnapshotMeta(0, 0, Membership(names)), [])
         self.name = name
@@ -99,6 +101,8 @@ class Node:
         self.writes: list[Write] = []
         self.inbox: list[tuple[NodeId, bytes]] = []
         self.counts: Counter[str] = Counter()
+        self.scheduled = True
+        """Whether a turn is to be taken in the next step."""
 
     def step(self) -> None:
         """Finish what was being written, take what has come, and act on both once."""
@@ -108,18 +112,33 @@ class Node:
             counts["logged bytes"] += sum(len(write.payload) for write in self.writes)
             for _ in self.writes:
                 self.replica.persisted(now)
-        for peer, body in self.inbox:
-            self.replica.receive(peer, codec.decode(body), now)
-        self.inbox = []
+            self.writes = []
+            self._send(self.replica.take_messages())
+            self.scheduled |= not self.replica.is_quiet
+        if self.inbox:
+            for peer, body in self.inbox:
+                self.replica.receive(peer, codec.decode(body), now)
+            self.inbox = []
+            self.scheduled |= not self.replica.is_quiet
+        if self.scheduled or self.replica.deadline() <= now:
+            self._turn()
+
+    def _turn(self) -> None:
+        now = self.group.now
+        self.counts["turns"] += 1
         effects = self.replica.take_effects(now, WALL + now)
         self.writes = [write for write in effects.writes if isinstance(write, Write)]
-        for peer, message in effects.send:
+        self._send(effects.send)
+        self.scheduled = self.replica.catch_up(now)
+
+    def _send(self, messages: list[tuple[NodeId, PeerMessage]]) -> None:
+        counts = self.counts
+        for peer, message in messages:
             counts["messages"] += 1
             counts["appends"] += isinstance(message, AppendRequest) and bool(message.entries)
             frame = codec.encode(message, self.replica.encoder)
             self.group.sent.append((peer, self.name, frame[4:]))
-        counts["peer writes"] += len({peer for peer, _ in effects.send})
-        self.replica.catch_up(now)
+        counts["peer writes"] += len({peer for peer, _ in messages})
 
 
 class Group:
@@ -151,6 +170,7 @@ class Group:
             if data := self.client.data_to_send(self.now):
                 self.leader.counts["client reads"] += 1
                 self.server.receive_data(data, self.now)
+                self.leader.scheduled = True
         for node in self.nodes.values():
             if node.replica.deadline() <= self.now:
                 node.replica.wake(self.now)

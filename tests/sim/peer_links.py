@@ -193,7 +193,7 @@ class PeerLink:
         for message in found:
             self._wanted = self._wanted and not isinstance(message, Dismissal)
             owner.replica.receive(self._peer, message, now)
-        owner.schedule()
+        owner.schedule_unless_quiet()
 
     def dismiss_if_unwanted(self) -> None:
         """Close the link if the membership has no place for the other side any more."""

@@ -85,6 +85,57 @@ def test_the_commit_rides_on_the_next_append_and_goes_alone_when_idle() -> None:
     assert not node.ready()
 
 
+def test_an_answer_that_changes_nothing_is_only_taken_note_of() -> None:
+    node = leader(settings=RaftSettings(commit_news_ms=2))
+    node.propose([b"a"], 0, LATE)
+    assert not node.is_quiet, "an append is to be sent"
+    ready = node.ready()
+    assert node.is_quiet
+    sync(node, ready)
+    assert node.is_quiet, "our own sync alone commits nothing"
+    ack(node, "n2")
+    assert not node.is_quiet, "it commits"
+    node.ready()
+    ack(node, "n3")
+    assert node.is_quiet, "who lacks the news is told later, or with the next append"
+    node.wake(LATE + 2)
+    assert not node.is_quiet
+    assert sent(node.ready(), Heartbeat) == [Heartbeat(1, 2, 0)] * 2
+    assert node.is_quiet
+
+
+def test_an_answer_that_makes_room_for_more_is_not_only_taken_note_of() -> None:
+    node = leader()
+    for _ in range(limits.APPENDS_IN_FLIGHT_MAX + 1):
+        node.propose([b"a"], 0, LATE)
+        node.ready()
+    assert node.is_quiet, "there is no room"
+    ack(node, "n2", index=2)
+    assert not node.is_quiet
+
+
+def test_a_follower_whose_clients_wait_is_told_at_once_also_after_a_late_answer() -> None:
+    node = leader(settings=RaftSettings(commit_news_ms=2))
+    node.hasten("n3", LATE)
+    node.propose([b"a"], 0, LATE)
+    sync(node, node.ready())
+    ack(node, "n2")
+    node.ready()
+    assert node.is_quiet, "n3 has not said yet that it has the entry"
+    ack(node, "n3")
+    assert not node.is_quiet
+    assert sent(node.ready(), Heartbeat) == [Heartbeat(1, 2, 0)]
+
+
+def test_reads_that_wait_for_a_round_are_no_quiet() -> None:
+    node = leader()
+    assert node.is_quiet
+    node.read(7, LATE)
+    assert not node.is_quiet
+    node.ready()
+    assert node.is_quiet
+
+
 def test_a_heartbeat_tells_a_follower_no_more_than_it_has() -> None:
     node = leader()
     node.propose([b"a"], 0, LATE)

@@ -144,7 +144,9 @@ class Member:
     def turn(self):
         """Take the effects of one turn and carry them out; tell whether there were any."""
         now = self.cluster.now
+        quiet = self.replica.is_quiet and now < self.replica.deadline()
         effects = self.replica.take_effects(now, WALL + now + self.wall_skew_ms)
+        assert not (quiet and effects), "a turn would have been spared that is needed"
         for peer, message in effects.send:
             self.cluster.send(self.name, peer, message, self.replica.encoder)
         self.jobs += effects.writes
@@ -162,7 +164,9 @@ class Member:
         self.chunks += effects.store_chunk
         if not self.hold_chunks:
             self.store_chunks()
+        applied = self.replica.applied
         again = self.replica.catch_up(now)
+        assert not (quiet and (again or self.replica.applied > applied))
         synced = not self.slow_disk and self.sync()
         return bool(
             again

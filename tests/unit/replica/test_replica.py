@@ -3,8 +3,7 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
-from coordsvc.replica import messages
-from coordsvc.replica import replica as module
+from coordsvc.replica import applying, messages
 
 
 def history_of(replica, path):
@@ -46,6 +45,44 @@ def test_what_arrives_in_one_turn_shares_one_write(cluster):
     effects = cluster[cluster.leader].take_effects(cluster.now, 1)
     assert len(effects.writes) == 1
     assert effects.writes[0].last - effects.writes[0].first == 9
+
+
+def test_what_was_only_taken_note_of_needs_no_turn(cluster):
+    leader = cluster[cluster.leader]
+    assert leader.is_quiet
+    client = cluster.client(cluster.leader)
+    client.put("/x")
+    assert not leader.is_quiet, "a command is to be proposed"
+    effects = leader.take_effects(cluster.now, 1)
+    leader.catch_up(cluster.now)
+    assert leader.is_quiet, "it is under way"
+    client.put("/y")
+    leader.take_effects(cluster.now, 1)
+    assert leader.is_quiet, "it waits for the write before it"
+    for _ in effects.writes:
+        leader.persisted(cluster.now)
+    assert not leader.is_quiet, "now it can be proposed"
+
+
+def test_messages_can_be_taken_ahead_of_the_turn_and_are_not_sent_twice(cluster):
+    name = cluster.followers[0]
+    follower = cluster[name]
+    client = cluster.client(cluster.leader)
+    client.put("/x")
+    append = next(
+        message
+        for to, message in cluster[cluster.leader].take_effects(cluster.now, 1).send
+        if to == name
+    )
+    follower.receive(cluster.leader, append, cluster.now)
+    effects = follower.take_effects(cluster.now, 1)
+    assert (len(effects.writes), effects.send) == (1, [])
+    assert follower.take_messages() == [], "the acknowledgement waits for the disk"
+    follower.persisted(cluster.now)
+    ((to, reply),) = follower.take_messages()
+    assert (to, reply.index) == (cluster.leader, follower.raft.last_index)
+    assert follower.is_quiet
+    assert not follower.take_effects(cluster.now, 1)
 
 
 def test_a_retried_serial_is_answered_once_with_the_first_answer(cluster):
@@ -300,7 +337,7 @@ def test_acknowledged_writes_survive_the_crash_of_all(cluster):
 
 
 def test_a_long_catch_up_is_spread_over_turns(cluster, monkeypatch):
-    monkeypatch.setattr(module, "APPLIED_PER_TURN_MAX", 3)
+    monkeypatch.setattr(applying, "APPLIED_PER_TURN_MAX", 3)
     client = cluster.client(cluster.leader)
     for number in range(10):
         client.put(f"/{number}")

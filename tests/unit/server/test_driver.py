@@ -23,6 +23,13 @@ META = SnapshotMeta(1, 1, Membership(("a",)))
 NEVER = 2**60
 
 
+def effects_of(**fields):
+    effects = Effects()
+    for name, value in fields.items():
+        setattr(effects, name, value)
+    return effects
+
+
 class ScriptedReplica:
     """Gives out the effects a test put in, and writes down what it is told."""
 
@@ -32,6 +39,8 @@ class ScriptedReplica:
         self.due = NEVER
         self.error = None
         self.turns = 0
+        self.is_quiet = False
+        self.messages = []
 
         class Traffic:
             compaction = Compaction(CompactionSettings(), 0)
@@ -57,6 +66,10 @@ class ScriptedReplica:
 
     def persisted(self, now):
         self.told.append("persisted")
+
+    def take_messages(self):
+        taken, self.messages = self.messages, []
+        return taken
 
     def __getattr__(self, name):
         if not name.startswith(("snapshot_", "chunk_")):
@@ -104,9 +117,44 @@ async def test_many_inputs_share_a_turn(stand):
 
 
 async def test_what_is_written_is_told(stand):
-    stand.do(Effects(writes=[Write(b"state", 0, 0, b""), Write(None, 1, 1, b"x")]))
+    stand.do(effects_of(writes=[Write(b"state", 0, 0, b""), Write(None, 1, 1, b"x")]))
     await stand.until(lambda: stand.replica.told == ["persisted", "persisted"])
     assert stand.driver.counters.sync_seconds.count == 1
+
+
+async def test_a_promise_leaves_when_its_write_is_durable_without_a_turn(stand):
+    sent = []
+
+    class Peers:
+        def send(self, batch):
+            assert stand.replica.told == ["persisted"], "not before"
+            sent.extend(batch)
+
+    stand.driver.peers = Peers()
+    stand.replica.messages = [("b", "acknowledged")]
+    stand.replica.is_quiet = True
+    stand.do(effects_of(writes=[Write(None, 1, 1, b"x")]))
+    await stand.until(lambda: sent)
+    await asyncio.sleep(0.01)
+    assert sent == [("b", "acknowledged")]
+    assert stand.replica.turns == 1, "the one that asked for the write"
+
+
+async def test_what_a_durable_write_leads_to_is_done_in_a_turn(stand):
+    stand.do(effects_of(writes=[Write(None, 1, 1, b"x")]))
+    await stand.until(lambda: stand.replica.turns == 2)
+
+
+async def test_a_turn_that_would_do_nothing_is_spared(stand):
+    stand.replica.is_quiet = True
+    stand.driver.schedule_unless_quiet()
+    await asyncio.sleep(0.01)
+    assert stand.replica.turns == 0
+    stand.replica.is_quiet = False
+    stand.driver.schedule_unless_quiet()
+    stand.driver.schedule_unless_quiet()
+    await asyncio.sleep(0.01)
+    assert stand.replica.turns == 1
 
 
 async def test_messages_go_to_the_peers(stand):
@@ -116,10 +164,10 @@ async def test_messages_go_to_the_peers(stand):
         def send(self, batch):
             sent.extend(batch)
 
-    stand.do(Effects(send=[("b", "dropped, there are no links yet")]))
+    stand.do(effects_of(send=[("b", "dropped, there are no links yet")]))
     await asyncio.sleep(0.01)
     stand.driver.peers = Peers()
-    stand.do(Effects(send=[("b", "message")]))
+    stand.do(effects_of(send=[("b", "message")]))
     await stand.until(lambda: sent == [("b", "message")])
 
 
@@ -156,17 +204,17 @@ async def test_a_failed_assertion_about_a_write_stops_the_node(stand):
         raise AssertionError("no write was under way")
 
     stand.replica.persisted = broken
-    stand.do(Effects(writes=[Write(b"state", 0, 0, b"")]))
+    stand.do(effects_of(writes=[Write(b"state", 0, 0, b"")]))
     await stand.until(lambda: stand.fatal)
 
 
 async def test_a_snapshot_is_taken_and_told(stand):
     machine = StateMachine()
     machine.skip(1, 0)
-    stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
+    stand.do(effects_of(take_snapshot=TakeSnapshot(META, machine.capture())))
     await stand.until(lambda: stand.replica.told == ["snapshot_taken"])
     assert stand.driver.counters.snapshots_taken == 1
-    stand.do(Effects(read_snapshot=[ReadSnapshot("b", 0, 0), ReadSnapshot("b", 9, 0)]))
+    stand.do(effects_of(read_snapshot=[ReadSnapshot("b", 0, 0), ReadSnapshot("b", 9, 0)]))
     await stand.until(lambda: len(stand.replica.told) == 3)
     assert stand.replica.told[1:] == ["snapshot_piece", "stop_sending"]
     stand.replica.snapshots.compaction.taken(1)
@@ -178,7 +226,7 @@ async def test_a_snapshot_is_taken_and_told(stand):
 async def test_a_snapshot_without_room_is_told_and_not_fatal(stand):
     stand.snapshot_files.capacity = 0
     machine = StateMachine()
-    stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
+    stand.do(effects_of(take_snapshot=TakeSnapshot(META, machine.capture())))
     await stand.until(lambda: stand.replica.snapshots.compaction.failures == 1)
     assert stand.fatal == []
 
@@ -186,11 +234,11 @@ async def test_a_snapshot_without_room_is_told_and_not_fatal(stand):
 async def test_a_failing_disk_under_a_snapshot_is_fatal(stand):
     stand.snapshot_files.fail_syncs = True
     machine = StateMachine()
-    stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
+    stand.do(effects_of(take_snapshot=TakeSnapshot(META, machine.capture())))
     await stand.until(lambda: stand.fatal)
 
 
 async def test_pieces_of_a_snapshot_are_stored_or_refused(stand):
-    stand.do(Effects(store_chunk=[StoreChunk("b", META, 7, 100, b"does not join")]))
+    stand.do(effects_of(store_chunk=[StoreChunk("b", META, 7, 100, b"does not join")]))
     await stand.until(lambda: stand.replica.told == ["chunk_failed"])
     assert stand.fatal == []

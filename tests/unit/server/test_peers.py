@@ -74,6 +74,8 @@ class FakeDriver:
     def schedule(self):
         pass
 
+    schedule_unless_quiet = schedule
+
     def fail(self, error):
         self.fatal.append(error)
 

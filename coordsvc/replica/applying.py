@@ -1,0 +1,41 @@
+"""What is decided: applied in its order, and told to everyone concerned."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from coordsvc.base.ids import Index, Millis
+from coordsvc.raft.messages import COMMAND
+from coordsvc.raft.node import RaftNode
+from coordsvc.replica.health import CHECKPOINT_EVERY, Checkpoints
+from coordsvc.replica.telling import Telling
+from coordsvc.state.machine import StateMachine
+
+APPLIED_PER_TURN_MAX: Final = 128  # answers go out and requests come in between
+
+
+class Applying:
+    """Brings a state machine up to what is decided."""
+
+    __slots__ = ("_checkpoints", "_raft", "_telling")
+
+    def __init__(self, raft: RaftNode, telling: Telling, checkpoints: Checkpoints) -> None:
+        self._raft = raft
+        self._telling = telling
+        self._checkpoints = checkpoints
+
+    def apply(self, machine: StateMachine, commit: Index, now: Millis) -> None:
+        """Apply the entries up to `commit`, but no more than fit a turn; tell each outcome."""
+        apply, tell = machine.apply, self._telling.tell
+        index = machine.revision
+        last = min(commit, index + APPLIED_PER_TURN_MAX)
+        while index < last:
+            stop = min(last, index - index % CHECKPOINT_EVERY + CHECKPOINT_EVERY)
+            for _term, kind, stamp_ms, data in self._raft.entries(index + 1, stop):
+                index += 1
+                if kind == COMMAND:
+                    tell(apply(index, stamp_ms, data), now)
+                else:
+                    machine.skip(index, stamp_ms)
+            if stop % CHECKPOINT_EVERY == 0:
+                self._checkpoints.add(stop, machine.digest)
