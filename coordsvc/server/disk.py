@@ -61,6 +61,7 @@ class LogWriter:
         self._syncing = 0
         self._started = 0.0
         self._preparing = False
+        self._prepared = False  # the next segment is, and the thread has not had the log since
         self._prepare_from = 0.0  # time.monotonic
         self._broken = False
         self._stop = threading.Event()
@@ -104,16 +105,16 @@ class LogWriter:
     def _write_here(self, jobs: list[Job], kernel: KernelSync) -> bool:
         """Write a batch that fits into the present segment; False if it is not such a batch."""
         size = 0
-        for job in jobs:
-            if not isinstance(job, Write):
-                return False
-            size += RECORD_ROOM_BYTES + len(job.payload)
-        if not self._wal.has_room(size):
+        writes = [job for job in jobs if type(job) is Write]
+        if len(writes) < len(jobs):
             return False
-        for job in jobs:
-            assert isinstance(job, Write)
-            self._append(job)
-        self._syncing = len(jobs)
+        for write in writes:
+            size += RECORD_ROOM_BYTES + len(write.payload)
+        if size > self._wal.room_bytes:
+            return False
+        for write in writes:
+            self._append(write)
+        self._syncing = len(writes)
         self._started = time.perf_counter()
         try:
             descriptor = self._wal.write()
@@ -158,6 +159,7 @@ class LogWriter:
 
     def _on_carried_out(self, work: asyncio.Future[tuple[int, float]]) -> None:
         error = work.exception()
+        self._prepared = False
         if error is None:
             self._done(*work.result())
         elif isinstance(error, Exception):
@@ -190,7 +192,7 @@ class LogWriter:
             self._next()
         if self._ended is not None and self.busy_since is None:
             self._end()
-        if not self._wal.next_is_ready:
+        if not self._prepared:
             self._maybe_prepare()
 
     def _end(self) -> None:
@@ -200,9 +202,10 @@ class LogWriter:
     # The next segment is prepared beside the writes to the present one: they share no file.
 
     def _maybe_prepare(self) -> None:
-        if self._preparing or self._broken or self._stop.is_set() or self._wal.next_is_ready:
+        if self._preparing or self._broken or self._stop.is_set():
             return
-        if time.monotonic() >= self._prepare_from:
+        self._prepared = self._wal.next_is_ready
+        if not self._prepared and time.monotonic() >= self._prepare_from:
             self._preparing = True
             preparing = self._loop.run_in_executor(self._pool, self._prepare)
             preparing.add_done_callback(self._on_prepared)

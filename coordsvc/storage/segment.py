@@ -161,8 +161,9 @@ class Active:
         head = framing.header_of(
             kind, indexes, payload, seed=self._seed, offset=self.end, synced=self.synced
         )
-        self._pending += (head, payload, framing.padding_of(len(payload)))
-        self.end += framing.record_bytes(len(payload))
+        record = (head, payload, framing.padding_of(len(payload)))
+        self._pending += record
+        self.end += sum(map(len, record))
         self.last_index = max(self.last_index, indexes[1])
 
     def write_and_sync(self) -> None:

@@ -144,9 +144,10 @@ class WriteAheadLog:
             self._failed = True
             raise
 
-    def has_room(self, payload_bytes: int) -> bool:
-        """Tell whether records of so many bytes in all fit without a new segment."""
-        return self._active.has_room(payload_bytes)
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes of records, headers and padding included, fit without a new segment."""
+        return self._active.size - self._active.end
 
     def write(self) -> int:
         """Write what was gathered; return the descriptor that somebody else is to sync.
