@@ -15,10 +15,10 @@ from coordsvc_client.conversation import Conversation, State
 from coordsvc_client.endpoints import Address, Endpoints, parse_address
 from coordsvc_client.greeting import Greeting, Verdict
 from coordsvc_client.requests import NEVER
-from coordsvc_client.watching import RESYNC, Watch
 from tests.sim.clock import SimClock
 from tests.sim.network import SimNetwork, Stream
 from tests.sim.observer import Observer
+from tests.sim.watching import Watching
 from tests.sim.workloads.client import Answer, Done, LockListener, WatchListener
 from tests.sim.world import MS, SECOND, Callback, Micros, Process, Timer
 
@@ -86,7 +86,7 @@ class SimClient:
         self._locks: list[LockListener] = []
         self._claims: dict[tuple[str, int], Claim] = {}
         self._watches = 0
-        self._watchings: list[_Watching] = []
+        self._watchings: list[Watching] = []
         self.process.after(0, self._connect)
 
     # What workloads ask.
@@ -155,7 +155,7 @@ class SimClient:
 
     def watch(self, path: str, mode: int, listener: WatchListener) -> None:
         """Watch with data."""
-        self._watchings.append(_Watching(self, path, mode, listener))
+        self._watchings.append(Watching(self, path, mode, listener))
         self._poke()
 
     def next_watch(self) -> str:
@@ -467,60 +467,3 @@ class _Wire:
     def _give_up_unless_up(self) -> None:
         if not self.is_up:
             self.stream.abort()
-
-
-class _Watching:
-    """One watch of one client, told to the workload and to the checker."""
-
-    def __init__(self, client: SimClient, path: str, mode: int, listener: WatchListener) -> None:
-        self._client = client
-        self._listener = listener
-        self._name = ""
-        self._path = path
-        self._mode = mode
-        self._watch = Watch(
-            path, mode=mode, since=0, with_data=True, deliver=self._deliver, fail=self._fail
-        )
-        self._watch.on_start = self._started
-        client.conversation.watches.add(self._watch)
-
-    def _started(self) -> None:
-        checker = self._client.observer.watches
-        if self._name:
-            checker.moved(self._name, self._client.connection)
-            return
-        self._begin(self._watch.since)
-
-    def note_cut(self) -> None:
-        """Nothing more is due if the client was told that the history is cut."""
-        if self._watch.resync:
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._name:
-            self._client.observer.watches.lost(self._name)
-            self._name = ""
-
-    def _begin(self, revision: Index) -> None:
-        self._name = self._client.next_watch()
-        self._client.observer.watches.started(
-            self._name,
-            path=self._path,
-            mode=self._mode,
-            connection=self._client.connection,
-            revision=revision,
-        )
-        self._listener.started(revision)
-
-    def _deliver(
-        self, kind: int, path: str, revision: int, stat: list[int] | None, data: bytes | None
-    ) -> None:
-        if kind == RESYNC:
-            self._forget()
-            self._begin(revision)
-            return
-        self._client.observer.watches.delivered(self._name, kind, path, revision)
-        self._listener.changed(kind, path, revision, data)
-
-    def _fail(self, code: int, text: str) -> None:
-        raise AssertionError(f"the watch of {self._path} ended: {code} {text}")

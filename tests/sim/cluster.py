@@ -12,9 +12,10 @@ from tests.sim.client import ClientSettings, SimClient
 from tests.sim.clock import SimClock
 from tests.sim.damage import Damage, flip_in_log, flip_in_snapshot, misdirect_in_log
 from tests.sim.links import Fault, Links
+from tests.sim.machine import Machine
 from tests.sim.membership import Memberships
 from tests.sim.network import SimNetwork
-from tests.sim.node import START_AGAIN, Machine, NodeSettings, SimServer
+from tests.sim.node import START_AGAIN, NodeSettings, SimServer
 from tests.sim.observer import Observer
 from tests.sim.operator import Operator
 from tests.sim.tampering import Tampering

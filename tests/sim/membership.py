@@ -16,7 +16,8 @@ from typing import Final, Protocol
 from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.changes import MembersChange, MembersOutcome, replacement_of
-from tests.sim.node import Machine, SimServer, info_of
+from tests.sim.machine import Machine
+from tests.sim.node import SimServer, info_of
 from tests.sim.world import MS, Micros, World
 
 LOOK: Final[Micros] = 100 * MS

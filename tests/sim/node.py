@@ -1,4 +1,4 @@
-"""SimNode: one machine, and the server that runs on it: the real code on a simulated disk.
+"""SimServer: a server, the real code on a simulated disk, and its connections.
 
 The turns are those of `coordsvc.server.driver`: everything that happens at one instant is input,
 then the effects are taken once and carried out. Sends leave at once, writes go to the disk in
@@ -7,7 +7,6 @@ their order and share a sync, snapshots are worked on beside that.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,15 +24,13 @@ from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.state.queries import Pages
 from coordsvc.storage.snapshots import SnapshotStore, SnapshotWriter
 from coordsvc.storage.wal import WriteAheadLog
-from tests.sim.clock import SimClock
-from tests.sim.damage import Damage
-from tests.sim.disk import PowerLoss, SimFiles
+from tests.sim.disk import PowerLoss
 from tests.sim.log_disk import LogDisk
+from tests.sim.machine import Machine
 from tests.sim.network import SimNetwork, Stream, StreamHandler
 from tests.sim.observer import Observer
 from tests.sim.peer_links import PeerLinks
 from tests.sim.tampering import Tampering
-from tests.sim.verdicts import WrongResult
 from tests.sim.world import MS, SECOND, Micros, Process, Timer, World
 
 CLUSTER: Final = "simulated"
@@ -42,8 +39,6 @@ LOOK: Final[Micros] = SECOND
 CHUNK_PAUSE: Final[Micros] = 2 * MS
 HAND_OVER: Final[Micros] = 2 * SECOND
 HAND_OVER_POLL: Final[Micros] = 10 * MS
-SLOWER_MAX: Final[Micros] = 2 * SECOND
-"""What all that slows a disk together adds at most."""
 START_AGAIN: Final[Micros] = SECOND
 """A server that cannot start, for its disk does not let it, tries again after so long."""
 TOLD_PER_TURN: Final = 2
@@ -80,72 +75,6 @@ def is_server(host: str) -> bool:
 def info_of(name: NodeId, number: int = 0, *, joins: bool = False) -> MemberInfo:
     """Return what is said of a simulated server."""
     return MemberInfo(name, number, f"{name}:2281", f"{name}:2181", f"{name}:8181", joins)
-
-
-class Machine:
-    """What outlives its server: disk and clock."""
-
-    def __init__(self, world: World, name: NodeId, *, drift_ppm_max: int) -> None:
-        self.name = name
-        self.chance: random.Random = world.stream(f"machine {name}")
-        self.log = SimFiles(self.chance)
-        self.snapshots = SimFiles(self.chance)
-        self.clock = SimClock.random(world, self.chance, drift_ppm_max=drift_ppm_max)
-        self.salt = self.chance.getrandbits(32)
-        self.boots = 0
-        self.slower: Micros = 0
-        """By how much longer each sync takes at present."""
-        self.condemned = False
-        """Whether the operator wants nothing of what is on this disk."""
-        self.damage: list[Damage] = []
-        """What was done to the disk and may still be there."""
-        self._to_be_noticed: list[Damage] = []
-
-    def sync_time(self) -> Micros:
-        """Return how long the next sync takes."""
-        usual = self.chance.randint(100, 2 * MS)
-        if self.chance.randrange(100) == 0:
-            usual += self.chance.randint(0, 50 * MS)
-        return usual + min(self.slower, SLOWER_MAX)
-
-    def look_for_damage(self) -> None:
-        """A server is about to start: note what it must find."""
-        self.damage = [each for each in self.damage if each.is_there]
-        self._to_be_noticed = [each for each in self.damage if each.must_be_noticed]
-
-    def check_damage(self) -> None:
-        """A server has started: what it took for good must not be damaged.
-
-        Raises:
-            WrongResult: it read damaged bytes without noticing.
-
-        """
-        for each in self._to_be_noticed:
-            if each.file_is_there:  # else it went unread, as part of what a reset had voided
-                raise WrongResult(f"{self.name} has started on damage: {each}")
-
-    @property
-    def number(self) -> int:
-        """The number of the data folder, by which the others tell it from an empty one."""
-        return self.salt + 1
-
-    def wipe(self) -> None:
-        """Put an empty disk in the place of this one."""
-        self.salt = self.chance.getrandbits(32)
-        self.log = SimFiles(self.chance)
-        self.snapshots = SimFiles(self.chance)
-        self.damage = []
-        self.condemned = False
-
-    def lose_power(self) -> None:
-        """Keep of both folders what a crash keeps."""
-        self.log.crash()
-        self.snapshots.crash()
-
-    def end_process(self) -> None:
-        """Keep both folders as they are in the page cache."""
-        self.log.restart()
-        self.snapshots.restart()
 
 
 class SimLogger:

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from coordsvc.base.ids import NodeId
 from coordsvc.replica.changes import MembersChange
+from tests.sim.machine import Machine
 from tests.sim.membership import Memberships, take_in_afresh
-from tests.sim.node import Machine, SimServer
+from tests.sim.node import SimServer
 from tests.sim.observer import Observer
 from tests.sim.world import MS, SECOND, Micros, World
 
