@@ -6,7 +6,7 @@ The server runs these on a thread of their own, the simulator in line.
 from __future__ import annotations
 
 from coordsvc.base import limits
-from coordsvc.base.errors import CorruptData
+from coordsvc.base.errors import CorruptData, DiskFull
 from coordsvc.base.ids import NodeId
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.replica.codec import Names, decode_meta, encode_meta, names_in
@@ -104,8 +104,26 @@ class Vault:
 
         Raises:
             CorruptData: the whole does not verify, or the pieces do not join.
+            DiskFull: there is no room.
+            In either case nothing of it stays: it is begun anew.
 
         """
+        try:
+            file = self._append(chunk)
+        except (CorruptData, DiskFull):
+            self.abandon()
+            raise
+        if file is None:
+            return None
+        self._take_names(file)
+        reader = self._store.open_file(file)
+        try:
+            return StateMachine.restore(reader.chunks())
+        finally:
+            reader.close()
+
+    def _append(self, chunk: StoreChunk) -> SnapshotFile | None:
+        """Append a piece; after the last one return the file."""
         if chunk.offset == 0:
             self.abandon()
             self._receiving = self._store.receive(chunk.meta.index, chunk.meta.term)
@@ -116,13 +134,7 @@ class Vault:
         if receiving.received < chunk.total:
             return None
         self._receiving = None
-        file = receiving.commit()
-        self._take_names(file)
-        reader = self._store.open_file(file)
-        try:
-            return StateMachine.restore(reader.chunks())
-        finally:
-            reader.close()
+        return receiving.commit()
 
     def abandon(self) -> None:
         """Drop a snapshot of which only a part has come."""

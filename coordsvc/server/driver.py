@@ -22,7 +22,7 @@ from coordsvc.replica.replica import Replica
 from coordsvc.replica.vault import SnapshotGoneError, Vault
 from coordsvc.server.counters import Counters
 from coordsvc.server.disk import Job, LogWriter
-from coordsvc.storage.snapshots import SnapshotFile, SnapshotReader
+from coordsvc.storage.snapshots import SnapshotFile, SnapshotReader, SnapshotWriter
 from coordsvc.storage.wal import WriteAheadLog
 
 SNAPSHOT_PAUSE_S = 0.002  # between slices of a snapshot, so that requests come in between
@@ -197,6 +197,7 @@ class Driver:
     async def _take_snapshot(self, job: TakeSnapshot) -> None:
         run = self._loop.run_in_executor
         started = time.perf_counter()
+        writer: SnapshotWriter | None = None
         try:
             writer = await run(
                 self._snapshots, lambda: self._vault.begin(job.meta, version=job.capture.version)
@@ -207,6 +208,8 @@ class Driver:
             file = await run(self._snapshots, writer.commit)
         except DiskFull as error:
             job.capture.abandon()
+            if writer is not None:
+                await run(self._snapshots, writer.abort)
             self._log.warning("no room for a snapshot", reason=str(error))
             self.replica.snapshots.compaction.failed(monotonic_ms())
             return

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from coordsvc.base import limits
-from coordsvc.base.errors import CorruptData
+from coordsvc.base.errors import CorruptData, DiskFull
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.codec import internal_command, names_in
@@ -171,3 +171,16 @@ def test_a_snapshot_of_the_first_version_has_no_names(files):
     assert names_in(SnapshotStore.open(files).latest().extra) == ()
     vault.begin(meta_of(state(2)), version=2).commit()
     assert names_in(SnapshotStore.open(files).latest().extra) == ("now",)
+
+
+def test_a_snapshot_received_for_which_room_runs_out_takes_none(files):
+    """It is begun anew later; until then the room is the log's."""
+    sender = vault_on(SimFiles(random.Random(2)))
+    take(sender, state(10))
+    receiver = vault_on(files)
+    files.capacity = 120
+    with pytest.raises(DiskFull):
+        send(sender, receiver)
+    assert files.names() == []
+    files.capacity = 10**6
+    assert send(sender, receiver).revision == 10

@@ -7,7 +7,9 @@ import pytest
 
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ports import SilentLogger
+from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import Membership, SnapshotMeta
+from coordsvc.replica.codec import internal_command
 from coordsvc.replica.compaction import Compaction, CompactionSettings
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot, Write
 from coordsvc.replica.vault import Vault
@@ -229,6 +231,20 @@ async def test_a_snapshot_without_room_is_told_and_not_fatal(stand):
     stand.do(effects_of(take_snapshot=TakeSnapshot(META, machine.capture())))
     await stand.until(lambda: stand.replica.snapshots.compaction.failures == 1)
     assert stand.fatal == []
+
+
+@pytest.mark.parametrize("capacity", range(100, 400, 50))
+async def test_a_snapshot_for_which_room_runs_out_takes_none(stand, capacity):
+    """What is left of it would keep the disk full, and the next attempt leaves more."""
+    stand.snapshot_files.capacity = capacity
+    machine = StateMachine()
+    command = internal_command(ops.OPEN_SESSION, 1, b"secret12", 1_000, "n" * 200, "")
+    machine.apply(1, 5, command)
+    stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
+    compaction = stand.replica.snapshots.compaction
+    await stand.until(lambda: compaction.failures == 1 or stand.replica.told)
+    assert stand.fatal == []
+    assert [name.rpartition(".")[2] for name in stand.snapshot_files.names()] in ([], ["snap"])
 
 
 async def test_a_failing_disk_under_a_snapshot_is_fatal(stand):
