@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from coordsvc.base import limits
-from coordsvc.protocols.zookeeper.words import WORDS
+from coordsvc.protocols.zookeeper.operators.words import WORDS
 from coordsvc.server.addresses import NODE_NAME, Address, Member, address_of, members_of
 from coordsvc.server.tls import NONE, OPTIONAL, REQUIRED
 from coordsvc.server.users import users_of

@@ -16,7 +16,6 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers, readonly
 from coordsvc.protocols.zookeeper.answers import ANSWERED, Answers, event_frame, failure, reply
 from coordsvc.protocols.zookeeper.connecting import Connecting
-from coordsvc.protocols.zookeeper.facts import ConnectionFacts
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall, error_of
 from coordsvc.protocols.zookeeper.identification import Identification
 from coordsvc.protocols.zookeeper.jute import (
@@ -29,7 +28,8 @@ from coordsvc.protocols.zookeeper.jute import (
     pack_string,
 )
 from coordsvc.protocols.zookeeper.later import Later
-from coordsvc.protocols.zookeeper.meter import Tally
+from coordsvc.protocols.zookeeper.operators.facts import ConnectionFacts
+from coordsvc.protocols.zookeeper.operators.meter import Tally
 from coordsvc.protocols.zookeeper.reconfiguring import begin
 from coordsvc.protocols.zookeeper.records import ConnectRequest, pack_connect_response
 from coordsvc.protocols.zookeeper.shortcuts import path_reply, plain_step, stat_reply

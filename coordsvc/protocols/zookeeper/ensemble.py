@@ -15,7 +15,7 @@ from typing import Final
 
 from coordsvc.base.ids import Index, NodeId
 from coordsvc.base.record import record
-from coordsvc.protocols.zookeeper.facts import MemberFacts
+from coordsvc.protocols.zookeeper.operators.facts import MemberFacts
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.changes import MembersChange
 from coordsvc.replica.members import MembersView

@@ -11,7 +11,7 @@ from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX
-from coordsvc.protocols.zookeeper.meter import Meter
+from coordsvc.protocols.zookeeper.operators.meter import Meter
 from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.replica.replica import Replica
 

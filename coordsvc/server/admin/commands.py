@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from coordsvc.protocols.zookeeper.commands import CHANGING, COMMANDS, OTHER_NAMES, answer
+from coordsvc.protocols.zookeeper.operators.commands import CHANGING, COMMANDS, OTHER_NAMES, answer
 from coordsvc.server.admin.access import Access, changing
 from coordsvc.server.overview import Overview
 

@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from coordsvc.protocols.zookeeper.facts import Facts
+from coordsvc.protocols.zookeeper.operators.facts import Facts
 
 PREFIXES: Final = {"zookeeper": "", "zk": "zk_"}
 """By the name of a way to name them: as ZooKeeper's own provider does, or as `mntr` does."""

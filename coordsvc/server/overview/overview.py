@@ -15,7 +15,7 @@ from typing import Final
 import coordsvc
 from coordsvc.protocols.zookeeper import ensemble
 from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
-from coordsvc.protocols.zookeeper.facts import (
+from coordsvc.protocols.zookeeper.operators.facts import (
     FOLLOWER,
     LEADER,
     OBSERVER,
@@ -27,8 +27,8 @@ from coordsvc.protocols.zookeeper.facts import (
     ServerFacts,
     SessionFacts,
 )
-from coordsvc.protocols.zookeeper.meter import Meter
-from coordsvc.protocols.zookeeper.words import WORDS, answer
+from coordsvc.protocols.zookeeper.operators.meter import Meter
+from coordsvc.protocols.zookeeper.operators.words import WORDS, answer
 from coordsvc.raft.progress import Flow
 from coordsvc.server.driver import monotonic_ms, wall_ms
 from coordsvc.server.overview.datasize import DataSize
@@ -41,7 +41,7 @@ TICKS_PER_TIMEOUT: Final = 2
 
 
 class Overview:
-    """A `protocols.zookeeper.facts.Facts`."""
+    """A `protocols.zookeeper.operators.facts.Facts`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -9,7 +9,7 @@ from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX
-from coordsvc.protocols.zookeeper.words import WORDS
+from coordsvc.protocols.zookeeper.operators.words import WORDS
 from coordsvc.server.addresses import HTTP_PORT, PORT_MAX, Address, address_of
 from coordsvc.server.tls import NONE, OPTIONAL, REQUIRED
 from coordsvc.server.zoocfg.keys import Fate, key_of

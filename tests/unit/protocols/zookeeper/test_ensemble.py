@@ -15,7 +15,7 @@ from coordsvc.protocols.zookeeper.ensemble import (
     numbers_of,
     server_line_of,
 )
-from coordsvc.protocols.zookeeper.facts import MemberFacts
+from coordsvc.protocols.zookeeper.operators.facts import MemberFacts
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.changes import ANY_REVISION, MembersChange
 from coordsvc.replica.members import MembersView, MemberView

@@ -1,4 +1,4 @@
-from coordsvc.protocols.zookeeper.commands import COMMANDS
+from coordsvc.protocols.zookeeper.operators.commands import COMMANDS
 
 
 async def test_commands_are_listed_as_links(node):

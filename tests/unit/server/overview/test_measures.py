@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
 from coordsvc.server.overview.measures import PREFIXES, ZooKeeperCollector
-from tests.unit.protocols.zookeeper.fakefacts import FakeFacts
+from tests.unit.protocols.zookeeper.operators.fakefacts import FakeFacts
 
 
 def shown(prefix):

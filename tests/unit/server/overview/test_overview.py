@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from kazoo.client import KazooClient
 
-from coordsvc.protocols.zookeeper import words
+from coordsvc.protocols.zookeeper.operators import words
 from coordsvc.server.overview import Overview
 
 ALL = frozenset(words.WORDS)

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from coordsvc.protocols.zookeeper.commands import COMMANDS, OTHER_NAMES, answer
-from coordsvc.protocols.zookeeper.facts import VERSION_TEXT
-from tests.unit.protocols.zookeeper.fakefacts import FakeFacts
+from coordsvc.protocols.zookeeper.operators.commands import COMMANDS, OTHER_NAMES, answer
+from coordsvc.protocols.zookeeper.operators.facts import VERSION_TEXT
+from tests.unit.protocols.zookeeper.operators.fakefacts import FakeFacts
 
 ALONE = ()
 

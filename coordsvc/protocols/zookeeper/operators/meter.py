@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from coordsvc.base.ids import Millis
-from coordsvc.protocols.zookeeper.facts import ConnectionFacts, Latency
+from coordsvc.protocols.zookeeper.operators.facts import ConnectionFacts, Latency
 
 Connection: TypeAlias = tuple[str, int, int, Millis, int, Millis, bool]
 """Address, session, requests in line, timeout, last zxid, when it was heard, whether it is TLS."""

@@ -1,7 +1,7 @@
 """Facts about a server that does not exist."""
 
 from coordsvc.protocols.zookeeper import numbers
-from coordsvc.protocols.zookeeper.facts import (
+from coordsvc.protocols.zookeeper.operators.facts import (
     ConnectionFacts,
     Latency,
     MemberFacts,

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordsvc.protocols.zookeeper.facts import Latency
-from coordsvc.protocols.zookeeper.meter import Meter, Tally
+from coordsvc.protocols.zookeeper.operators.facts import Latency
+from coordsvc.protocols.zookeeper.operators.meter import Meter, Tally
 
 
 def test_before_the_first_all_is_zero():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from coordsvc.protocols.zookeeper.facts import (
+from coordsvc.protocols.zookeeper.operators.facts import (
     LEADER,
     VERSION_TEXT,
     ConnectionFacts,

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
-from coordsvc.protocols.zookeeper import facts, numbers
-from coordsvc.protocols.zookeeper.facts import short_name_of
+from coordsvc.protocols.zookeeper import numbers
+from coordsvc.protocols.zookeeper.operators import facts
+from coordsvc.protocols.zookeeper.operators.facts import short_name_of
 
 
 def test_the_version_is_read_by_clients_of_all_ages():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from coordsvc.protocols.zookeeper.facts import (
+from coordsvc.protocols.zookeeper.operators.facts import (
     LEADER,
     VERSION_TEXT,
     ConnectionFacts,
@@ -14,7 +14,7 @@ from coordsvc.protocols.zookeeper.facts import (
     ServerFacts,
     short_name_of,
 )
-from coordsvc.protocols.zookeeper.words import by_path
+from coordsvc.protocols.zookeeper.operators.words import by_path
 
 Json: TypeAlias = dict[str, object]
 

@@ -1,14 +1,14 @@
 import pytest
 
-from coordsvc.protocols.zookeeper.facts import VERSION_TEXT
-from coordsvc.protocols.zookeeper.words import (
+from coordsvc.protocols.zookeeper.operators.facts import VERSION_TEXT
+from coordsvc.protocols.zookeeper.operators.words import (
     DEFAULT_ALLOWED,
     NOT_SERVING,
     WORDS,
     answer,
     is_word,
 )
-from tests.unit.protocols.zookeeper.fakefacts import FakeFacts
+from tests.unit.protocols.zookeeper.operators.fakefacts import FakeFacts
 
 ALL = frozenset(WORDS)
 SUMMARY = """Latency min/avg/max: 1/2.25/4
