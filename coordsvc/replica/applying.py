@@ -7,7 +7,7 @@ from typing import Final
 from coordsvc.base.ids import Index, Millis
 from coordsvc.raft.messages import COMMAND
 from coordsvc.raft.node import RaftNode
-from coordsvc.replica.health import CHECKPOINT_EVERY, Checkpoints
+from coordsvc.replica.checkpoints import CHECKPOINT_EVERY, Checkpoints
 from coordsvc.replica.telling import Telling
 from coordsvc.state.machine import StateMachine
 

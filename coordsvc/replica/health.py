@@ -10,123 +10,26 @@ the state machine they have (upgrade.py).
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final, Protocol
 
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.base.ports import Logger
-from coordsvc.base.vocabulary import codes, ops
+from coordsvc.base.vocabulary import codes
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica import messages
+from coordsvc.replica.checkpoints import Checkpoints, Comparison
 from coordsvc.replica.desk import Desk
+from coordsvc.replica.disk_room import DiskRoom
 from coordsvc.replica.effects import Effects
 from coordsvc.replica.slow_log import SlowLog
 from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.replica.upgrade import Upgrade
 from coordsvc.replica.writing import LogWrites
 from coordsvc.state import versions
-from coordsvc.state.commands import Acquire, Create, Put, Set, Transaction, parse
 
-CHECKPOINT_EVERY: Final = 1_024  # entries
-CHECKPOINTS_KEPT: Final = 256
 COMPARE_MS: Final = 2_000
 """How often to compare, or to ask for what is to rebuild this state."""
 DIFFERS: Final = "the state of this replica differs from the others': it is being rebuilt"
-
-_GROWING: Final = frozenset({ops.CREATE, ops.PUT, ops.SET, ops.ACQUIRE})
-
-
-def grows(request: list[object]) -> bool:
-    """Tell whether a client's mutation, which is valid, may make the state larger."""
-    if request[0] != ops.TXN:
-        return request[0] in _GROWING
-    transaction = parse(request, internal=False)
-    assert isinstance(transaction, Transaction)
-    steps = (*transaction.then, *transaction.otherwise)
-    return any(isinstance(step, Create | Put | Set | Acquire) for step in steps)
-
-
-class DiskRoom:
-    """Which members have little room left on their disks, this one among them."""
-
-    __slots__ = ("_alarms", "_node", "_reserve_bytes", "refusal")
-
-    def __init__(self, node: NodeId, reserve_bytes: int) -> None:
-        self._node = node
-        self._reserve_bytes = reserve_bytes
-        self._alarms: dict[NodeId, None] = {}
-        self.refusal = ""
-        """Why nothing that grows is taken; the empty string while all have room."""
-
-    @property
-    def alarm(self) -> bool:
-        """Whether this member has too little room."""
-        return self._node in self._alarms
-
-    def measured(self, free_bytes: int) -> bool:
-        """So much is left here; tell whether that raised or ended the alarm."""
-        before = self.alarm
-        # It ends a little above where it began, or it would come and go with every snapshot.
-        needed = self._reserve_bytes * 5 // 4 if before else self._reserve_bytes
-        self.told(self._node, full=free_bytes < needed)
-        return self.alarm != before
-
-    def told(self, node: NodeId, *, full: bool) -> None:
-        """A member has an alarm, or no longer."""
-        if full:
-            self._alarms[node] = None
-        else:
-            self._alarms.pop(node, None)
-        names = ", ".join(sorted(self._alarms))
-        self.refusal = f"little room is left on the disk of {names}" if names else ""
-
-
-class Checkpoints:
-    """The digests at the latest multiples of CHECKPOINT_EVERY."""
-
-    __slots__ = ("_digests", "latest")
-
-    def __init__(self) -> None:
-        self._digests: dict[Index, int] = {}
-        self.latest: Index = 0
-
-    def add(self, index: Index, digest: int) -> None:
-        """Note the digest of the state at `index`, which is above all earlier ones."""
-        self._digests[index] = digest
-        self.latest = index
-        if len(self._digests) > CHECKPOINTS_KEPT:
-            del self._digests[next(iter(self._digests))]
-
-    def digest_at(self, index: Index) -> int:
-        """Return the digest at `index`; 0 if it is not known."""
-        return self._digests.get(index, 0)
-
-    def clear(self) -> None:
-        """Forget all of them: they were of another state."""
-        self._digests.clear()
-        self.latest = 0
-
-
-class Comparison:
-    """The digests that members have told of for one checkpoint."""
-
-    __slots__ = ("digests", "index", "told")
-
-    def __init__(self, index: Index, node: NodeId, digest: int) -> None:
-        self.index = index
-        self.digests = {node: digest}
-        self.told: dict[NodeId, None] = {}
-        """Who has been told already that it differs."""
-
-    def agreed(self, voters: tuple[NodeId, ...]) -> int:
-        """Return the digest that a majority of `voters` has; 0 if there is none (yet)."""
-        votes = Counter(self.digests[voter] for voter in voters if voter in self.digests)
-        return next((digest for digest, n in votes.items() if 2 * n > len(voters)), 0)
-
-    @property
-    def contradictory(self) -> bool:
-        """Whether any two have told of different digests."""
-        return len(Counter(self.digests.values())) > 1
 
 
 class Host(Protocol):

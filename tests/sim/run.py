@@ -14,7 +14,7 @@ from coordsvc.base.ids import Index, NodeId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.node import RaftSettings
-from coordsvc.replica import applying, health
+from coordsvc.replica import applying
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.replica.replica import ReplicaSettings
 from coordsvc.state.machine import StateMachine
@@ -204,7 +204,6 @@ class Run:
         with (
             mock.patch.object(limits, "SNAPSHOT_CHUNK_BYTES", chunk),
             mock.patch.object(limits, "HISTORY_EVENTS_MAX", events),
-            mock.patch.object(health, "CHECKPOINT_EVERY", CHECKPOINT_EVERY),
             mock.patch.object(applying, "CHECKPOINT_EVERY", CHECKPOINT_EVERY),
         ):
             yield

@@ -27,7 +27,8 @@ from coordsvc.protocols.native.reads import (
     weight_of,
 )
 from coordsvc.replica.codec import Names, command_prefix
-from coordsvc.replica.health import DIFFERS, grows
+from coordsvc.replica.disk_room import grows
+from coordsvc.replica.health import DIFFERS
 from coordsvc.replica.replica import Replica
 from coordsvc.state.acl import READ, who_at
 from coordsvc.state.commands import validate

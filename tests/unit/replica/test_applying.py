@@ -6,8 +6,8 @@ from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import COMMAND, NOOP, Entry
 from coordsvc.replica import applying as module
 from coordsvc.replica.applying import Applying
+from coordsvc.replica.checkpoints import Checkpoints
 from coordsvc.replica.codec import internal_command
-from coordsvc.replica.health import Checkpoints
 from coordsvc.state.machine import StateMachine
 
 

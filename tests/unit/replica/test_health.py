@@ -1,73 +1,16 @@
 """Health of members: room on their disks, and equal states."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.replica import messages
-from coordsvc.replica.health import (
-    CHECKPOINT_EVERY,
-    CHECKPOINTS_KEPT,
-    COMPARE_MS,
-    Checkpoints,
-    Comparison,
-    DiskRoom,
-    grows,
-)
+from coordsvc.replica.checkpoints import CHECKPOINT_EVERY
+from coordsvc.replica.health import COMPARE_MS
 
 RESERVE = 64 * 2**20
-CREATE = [ops.CREATE, "/a", b"", ops.PERSISTENT, False, False, 0, []]
-DELETE = [ops.DELETE, "/a", -1, False, []]
-
-
-# What grows.
-
-
-@pytest.mark.parametrize(
-    ("request_", "expected"),
-    [
-        ([ops.CREATE, 1, 1, *CREATE[1:]], True),
-        ([ops.PUT, 1, 1, "/a", b"", True, []], True),
-        ([ops.SET, 1, 1, "/a", b"", -1, []], True),
-        ([ops.ACQUIRE, 1, 1, "/a", False, True, 0, ""], True),
-        ([ops.DELETE, 1, 1, *DELETE[1:]], False),
-        ([ops.RELEASE, 1, 1, "/a", 5], False),
-        ([ops.BREAK, 1, 1, "/a", ""], False),
-        ([ops.CLOSE, 1, 1], False),
-        ([ops.TXN, 1, 1, [], [DELETE], []], False),
-        ([ops.TXN, 1, 1, [[ops.CHECK_EXISTS, "/a", True]], [DELETE], [CREATE]], True),
-        ([ops.TXN, 1, 1, [], [DELETE, CREATE], []], True),
-    ],
-)
-def test_it_is_known_what_makes_the_state_grow(request_, expected):
-    assert grows(request_) is expected
 
 
 # Room.
-
-
-def test_the_alarm_begins_below_the_reserve_and_ends_a_quarter_above_it():
-    room = DiskRoom("a", 1_000)
-    seen = [(free, room.measured(free), room.alarm) for free in (1_000, 999, 1_249, 500, 1_250)]
-    assert seen == [
-        (1_000, False, False),
-        (999, True, True),
-        (1_249, False, True),
-        (500, False, True),
-        (1_250, True, False),
-    ]
-    assert room.refusal == ""
-
-
-def test_a_refusal_names_every_member_that_is_full():
-    room = DiskRoom("b", 1_000)
-    room.told("c", full=True)
-    room.measured(0)
-    assert not room.measured(0)
-    assert room.refusal == "little room is left on the disk of b, c"
-    room.told("c", full=False)
-    assert room.refusal == "little room is left on the disk of b"
 
 
 def test_everybody_hears_of_an_alarm_and_of_its_end(cluster):
@@ -115,28 +58,6 @@ def alarms(cluster):
 
 
 # Digests.
-
-
-def test_only_the_latest_checkpoints_are_kept():
-    checkpoints = Checkpoints()
-    for number in range(1, CHECKPOINTS_KEPT + 2):
-        checkpoints.add(number * CHECKPOINT_EVERY, number)
-    assert checkpoints.digest_at(CHECKPOINT_EVERY) == 0
-    assert checkpoints.digest_at(2 * CHECKPOINT_EVERY) == 2
-    assert checkpoints.latest == (CHECKPOINTS_KEPT + 1) * CHECKPOINT_EVERY
-    checkpoints.clear()
-    assert checkpoints.digest_at(2 * CHECKPOINT_EVERY) == checkpoints.latest == 0
-
-
-@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3)), st.integers(1, 5))
-def test_what_is_agreed_more_than_half_of_the_voters_say(digests, size):
-    voters = tuple("abcde"[:size])
-    comparison = Comparison(1, "a", 1)
-    comparison.digests = digests
-    agreed = comparison.agreed(voters)
-    sayings = [digests.get(voter) for voter in voters]
-    majorities = [d for d in (1, 2, 3) if sayings.count(d) > size / 2]
-    assert [agreed] == (majorities or [0])
 
 
 def fill(cluster, client, count):
