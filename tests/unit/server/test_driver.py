@@ -240,7 +240,7 @@ async def test_a_snapshot_for_which_room_runs_out_takes_none(stand, capacity):
     machine = StateMachine()
     command = internal_command(ops.OPEN_SESSION, 1, b"secret12", 1_000, "n" * 200, "")
     machine.apply(1, 5, command)
-    stand.do(Effects(take_snapshot=TakeSnapshot(META, machine.capture())))
+    stand.do(effects_of(take_snapshot=TakeSnapshot(META, machine.capture())))
     compaction = stand.replica.snapshots.compaction
     await stand.until(lambda: compaction.failures == 1 or stand.replica.told)
     assert stand.fatal == []
