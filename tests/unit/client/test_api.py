@@ -2,14 +2,6 @@ import pytest
 
 import coordsvc_client
 from coordsvc_client import connect
-from tests.unit.fakeserver import FakeServer
-
-
-@pytest.fixture
-def server():
-    server = FakeServer()
-    yield server
-    server.close()
 
 
 async def test_connect_can_be_awaited_or_entered(server, monkeypatch):

@@ -14,13 +14,6 @@ WAIT_S = 10.0
 
 
 @pytest.fixture
-def server():
-    fake = FakeServer()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
 def reader(server):
     with Connection([server.endpoint], with_session=False) as connection:
         yield connection

@@ -17,7 +17,7 @@ from coordsvc_client import (
 from coordsvc_client.client import TreeClient
 from coordsvc_client.errors import BadRequest, CoordError
 from coordsvc_client.wire import codes, ops
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

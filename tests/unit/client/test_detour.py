@@ -7,14 +7,6 @@ from coordsvc_client.conversation import HELLO_WAIT_MS, Conversation
 from coordsvc_client.detour import Detour
 from coordsvc_client.greeting import Verdict
 from coordsvc_client.wire import codes, ops
-from tests.unit.fakeserver import FakeServer
-
-
-@pytest.fixture
-def server():
-    fake = FakeServer()
-    yield fake
-    fake.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import inspect
 from coordsvc_client import State
 from coordsvc_client.client import TreeClient
 from coordsvc_client.session import SessionClient
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

@@ -7,7 +7,7 @@ from coordsvc_client import (
     stream,
 )
 from coordsvc_client.wire import codes, ops
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

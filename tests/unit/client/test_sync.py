@@ -5,14 +5,7 @@ import pytest
 
 from coordsvc_client import Closed, LockLost, NoNode, State, sync
 from coordsvc_client.wire import codes, ops
-from tests.unit.fakeserver import STAT, FakeServer
-
-
-@pytest.fixture
-def server():
-    server = FakeServer()
-    yield server
-    server.close()
+from tests.unit.fakeserver import STAT
 
 
 def test_the_blocking_client_has_the_same_names(server):

@@ -6,8 +6,8 @@ from coordsvc.cli.migration import following
 from coordsvc.cli.migration.following import Runner
 from coordsvc.cli.migration.mirror import Mirror
 from coordsvc.cli.migration.zkclient import ZkClient, ZkGone
-from tests.unit.cli.migration.fakeserver import Server
-from tests.unit.cli.migration.fakezk import FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import FakeZooKeeper
+from tests.unit.cli.migration.zookeeper_socket import Server
 
 
 class Pair:

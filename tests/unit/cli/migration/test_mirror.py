@@ -9,7 +9,7 @@ from coordsvc.cli.migration.mirror import Mirror
 from coordsvc.cli.migration.zkclient import ZkGone
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.records import AclEntry
-from tests.unit.cli.migration.fakezk import FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import FakeZooKeeper
 
 BOB = AclEntry(31, "digest", "bob:aGFzaA==")
 

@@ -6,7 +6,7 @@ from coordsvc.cli.migration.nodes import (
     stats_of,
 )
 from coordsvc.protocols.zookeeper import numbers
-from tests.unit.cli.migration.fakezk import OPEN, FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import OPEN, FakeZooKeeper
 
 
 def filled():

@@ -12,7 +12,7 @@ from coordsvc.cli.migration.target import (
 )
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.records import AclEntry
-from tests.unit.cli.migration.fakezk import OPEN, FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import OPEN, FakeZooKeeper
 
 BOB = AclEntry(31, "digest", "bob:aGFzaA==")
 

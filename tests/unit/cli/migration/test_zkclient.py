@@ -6,8 +6,8 @@ from coordsvc.cli.migration import zkclient
 from coordsvc.cli.migration.zkclient import Credentials, Request, ZkClient, ZkDenied, ZkGone
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.records import Create, pack_create, pack_path_watch
-from tests.unit.cli.migration.fakeserver import Server
-from tests.unit.cli.migration.fakezk import OPEN, FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import OPEN, FakeZooKeeper
+from tests.unit.cli.migration.zookeeper_socket import Server
 
 
 @pytest.fixture

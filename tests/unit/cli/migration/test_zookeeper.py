@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from coordsvc.cli.ctl import cli
 from coordsvc.cli.migration import zookeeper as module
-from tests.unit.cli.migration.fakeserver import Server
-from tests.unit.cli.migration.fakezk import FakeZooKeeper
+from tests.unit.cli.migration.fakezookeeper import FakeZooKeeper
+from tests.unit.cli.migration.zookeeper_socket import Server
 
 
 @pytest.fixture

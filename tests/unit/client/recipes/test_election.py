@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from coordsvc_client import Leader, LockLost, LockNotAcquired
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

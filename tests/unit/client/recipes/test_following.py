@@ -1,7 +1,7 @@
 import asyncio
 
 from coordsvc_client.recipes.following import follow_children
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from coordsvc_client import Closed, LockLost, LockNotAcquired, State
 from coordsvc_client.wire import codes, ops
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from coordsvc_client import NodeExists
 from coordsvc_client.wire import ops
-from tests.unit.client.fake_server import FakeCluster
+from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
 
