@@ -170,12 +170,12 @@ def decode_entries(data: bytes) -> list[Entry]:
 
 def rebuild_log(
     records: list[tuple[Index, Index, bytes]], snapshot_index: Index, snapshot_term: Term
-) -> list[Entry]:
+) -> list[Entry] | None:
     """Return the entries behind the snapshot, from the records a log on disk kept.
 
-    A later record that starts at or below the end of an earlier one replaces its tail. If the
-    log does not hold the entry the snapshot ends with, a crash came between installing that
-    snapshot and resetting the log: nothing of such a log counts (thesis 5.1).
+    A later record that starts at or below the end of an earlier one replaces its tail. None: the
+    log does not hold the entry the snapshot ends with. A crash came between installing that
+    snapshot and resetting the log, and nothing of such a log counts (thesis 5.1).
 
     Raises:
         CorruptData: records leave a gap, or one does not hold what it says.
@@ -201,7 +201,7 @@ def rebuild_log(
         log += entries
     held = snapshot_index - base
     if held > len(log) or (held and log[held - 1].term != snapshot_term):
-        return []
+        return None
     return log[held:]
 
 

@@ -43,10 +43,11 @@ def _recover(wal: WriteAheadLog, vault: Vault, bootstrap: Membership) -> Recover
             f"the log starts behind entry {log.last_index}, the snapshot ends at {meta.index}: what"
             " lies between is missing"
         )
-    entries = rebuild_log(log.records, meta.index, meta.term)
+    rebuilt = rebuild_log(log.records, meta.index, meta.term)
+    entries = rebuilt or []
     for entry in entries:
         versions.check(versions.raised_to(entry.data) or machine.version)
-    if not entries and log.last_index != meta.index:
+    if rebuilt is None or (not entries and log.last_index != meta.index):
         # A crash came before the log was reset behind an installed snapshot. What is left of it
         # must go, or the next entries would stand behind ones that contradict the snapshot.
         wal.reset(meta.index)

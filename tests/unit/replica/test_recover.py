@@ -71,7 +71,7 @@ def test_term_vote_and_entries_behind_the_snapshot_come_back(disk):
     assert disk.wal.recovered.records == [], "not held twice"
 
 
-@pytest.mark.parametrize("terms", [(1, 1), (1, 1, 1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("terms", [(1, 1), (1, 1, 1, 1, 1), (1, 1, 1, 1, 1, 1, 1)])
 def test_a_log_that_an_installed_snapshot_overtook_is_emptied(disk, terms):
     """Or what is acknowledged next would be thrown away at the start after the next."""
     disk.entries(1, *terms)
