@@ -58,7 +58,7 @@ def bump_option(above: str) -> click.Option:
         default=REVISION_BUMP,
         show_default=True,
         help=f"How far above the {above} revisions go on: further than the old cluster can have "
-        "got.",
+        "got, or one that was made from it in the same way before.",
     )
 
 
