@@ -172,21 +172,26 @@ class Link:
 
     def _flush(self) -> None:
         self._flush_due = False
-        conversation, wire = self.conversation, self._wire
-        if wire is not None:
-            if conversation.farewell is not None:
-                self._down.set()
-            elif not wire.paused and wire.transport is not None:
-                data = conversation.data_to_send(self.clock())
-                if data:
-                    wire.transport.write(data)
-            if conversation.draining and conversation.is_idle:
-                self._quiet.set()
-            self._learn_servers()
-            self._follow_leader()
-            if conversation.silence.is_silent and self._escape is None:
-                self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
-        self._set_timer()
+        try:
+            if self._wire is not None:
+                self._serve_wire(self._wire)
+        finally:
+            self._set_timer()  # whatever a callback of the user's did: the lease goes on to run out
+
+    def _serve_wire(self, wire: Wire) -> None:
+        conversation = self.conversation
+        if conversation.farewell is not None:
+            self._down.set()
+        elif not wire.paused and wire.transport is not None:
+            data = conversation.data_to_send(self.clock())
+            if data:
+                wire.transport.write(data)
+        if conversation.draining and conversation.is_idle:
+            self._quiet.set()
+        self._learn_servers()
+        self._follow_leader()
+        if conversation.silence.is_silent and self._escape is None:
+            self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
 
     def _set_timer(self) -> None:
         now = self.clock()
@@ -200,8 +205,10 @@ class Link:
 
     def _wake(self) -> None:
         self._timer = None
-        self.conversation.wake(self.clock())
-        self._flush()
+        try:
+            self.conversation.wake(self.clock())
+        finally:
+            self._flush()
 
     # Connecting.
 

@@ -23,10 +23,19 @@ CONSISTENCIES: dict[str, int] = {
 
 
 def bytes_of(data: Data | None) -> bytes | None:
-    """Return data as bytes; None stays None."""
+    """Return data as bytes; None stays None.
+
+    Raises:
+        TypeError: it is something else. `bytes` would make zeros of a number.
+
+    """
     if data is None or type(data) is bytes:
         return data
-    return data.encode() if isinstance(data, str) else bytes(data)
+    if isinstance(data, str):
+        return data.encode()
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"data is text or bytes, not {type(data).__name__}")
+    return bytes(data)
 
 
 def ms_of(seconds: Seconds) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from coordsvc_client.wire import codes, ops
-from coordsvc_client.wire.framing import pack
+from coordsvc_client.wire.framing import FRAME_BYTES_MAX, pack
 
 NEVER: Final = 1 << 62
 """A deadline that does not come."""
@@ -174,6 +174,18 @@ class RequestQueue:
             request = unsent.popleft()
             if not request.open:
                 continue
+            try:
+                if request.consistency == MUTATION:
+                    floor = floor or self._floor()
+                    body: bytes = pack((request.op, request.serial, floor, *request.args))
+                else:
+                    body = pack(self._head(request, revision) + request.args)
+            except (TypeError, ValueError, OverflowError) as error:
+                self._refuse(request, codes.BAD_ARGUMENTS, f"no argument of that kind: {error}")
+                continue
+            if len(body) > FRAME_BYTES_MAX:
+                self._refuse(request, codes.TOO_LARGE, f"a request of {len(body)} bytes")
+                continue
             request.in_flight = True
             if request.sends == 0 or request.consistency != MUTATION:
                 # The answer to a copy of a mutation may be that of the first one, and proves no
@@ -182,13 +194,13 @@ class RequestQueue:
             request.sends += 1
             self.in_flight += 1
             room -= 1
-            if request.consistency == MUTATION:
-                floor = floor or self._floor()
-                body: bytes = pack((request.op, request.serial, floor, *request.args))
-            else:
-                body = pack(self._head(request, revision) + request.args)
             out.append(len(body).to_bytes(4, "big"))
             out.append(body)
+
+    def _refuse(self, request: Request, code: int, text: str) -> None:
+        """End a request that no server could take."""
+        self.close(request)
+        request.done(code, 0, text)
 
     def _head(self, request: Request, revision: int) -> tuple[int, ...]:
         if request.consistency == ops.STALE:

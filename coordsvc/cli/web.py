@@ -62,15 +62,20 @@ def _response(options: Shared, method: str, path: str, body: object) -> Iterator
     for endpoint in options.http_endpoints:
         host, port = host_and_port(endpoint)
         connection = HTTPConnection(host, port, timeout=options.timeout_s)
+        is_sent = False
         try:
+            connection.connect()
+            is_sent = True
             connection.request(
                 method, path, body=None if body is None else json.dumps(body), headers=_headers()
             )
             response = connection.getresponse()
-        except (OSError, HTTPException) as error:
-            text = f"no node can be asked: http://{endpoint}: {error}"
-            last = Failure(text, exits.UNREACHABLE)
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: no name of a host
             connection.close()
+            if is_sent and method != "GET":
+                text = f"http://{endpoint} did not answer: it may have been done: {error}"
+                raise Failure(text, exits.TIMED_OUT) from error
+            last = Failure(f"no node can be asked: http://{endpoint}: {error}", exits.UNREACHABLE)
             continue
         try:
             if response.status >= 400:

@@ -34,7 +34,7 @@ def _guards_of(fences: tuple[str, ...]) -> list[list[object]]:
     guards: list[list[object]] = []
     for fence in fences:
         path, equals, token = fence.rpartition("=")
-        if not equals or not token.isdigit():
+        if not equals or not (token.isascii() and token.isdigit()):
             raise click.UsageError(f"--fence {fence}: accepted is LOCK=TOKEN, such as /l/a=4213")
         guards.append([path, int(token)])
     return guards

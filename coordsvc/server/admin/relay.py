@@ -49,7 +49,7 @@ class Relay:
             )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
+                HTTPStatus.GATEWAY_TIMEOUT,
                 "outcome_unknown",
                 f"the leader {leader} could not be asked: {str(error) or 'no answer in time'}",
             ) from error

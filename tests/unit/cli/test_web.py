@@ -1,4 +1,7 @@
+import contextlib
+import dataclasses
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -106,3 +109,35 @@ def test_a_stream_comes_in_pieces_as_it_is(site):
     pieces = list(stream(options_of(site), "/v1/snapshot"))
     assert b"".join(pieces) == site.reply[1]
     assert len(pieces) > 1
+
+
+@pytest.fixture
+def mute():
+    """A node that takes a request and dies before it has answered."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def die():
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = server.accept()
+                    peer.recv(65_536)
+                    peer.close()
+
+        threading.Thread(target=die, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_what_may_have_been_done_is_not_asked_of_another_node(site, mute, method):
+    """It would answer that there is no such session, or that the member exists already."""
+    with pytest.raises(Failure, match="may have been done") as failure:
+        fetch(options_of(mute, site), method, "/x")
+    assert failure.value.exit_code == 124
+    assert site.seen == []
+    assert fetch(options_of(mute, site), "GET", "/x") == {}
+
+
+def test_a_place_that_is_none_is_passed_over(site):
+    options = options_of(site)
+    odd = dataclasses.replace(options, http_endpoints=("a..b:1", *options.http_endpoints))
+    assert fetch(odd, "GET", "/x") == {}

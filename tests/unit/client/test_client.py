@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -283,3 +284,17 @@ async def test_a_listing_whose_cursor_is_lost_is_begun_again():
         with pytest.raises(CoordError) as caught:
             await c.children("/")
         assert caught.value.code == codes.CURSOR_LOST
+
+
+@virtual
+async def test_arguments_of_the_wrong_kind_are_told_at_once():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c, asyncio.timeout(1):
+        with pytest.raises(BadRequest):
+            await c.get(PurePosixPath("/a"))
+        with pytest.raises(BadRequest):
+            await c.set("/a", b"", version=2**70)
+        for data in (5, ["x"], 1.5):
+            with pytest.raises(TypeError):
+                await c.put("/a", data)
+        await c.put("/a", memoryview(b"x"))

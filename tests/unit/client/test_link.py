@@ -245,3 +245,21 @@ async def test_closing_while_moving_to_the_leader_leaves_nothing_open():
     await c.close()
     assert cluster.pipes == []
     assert isinstance(await asyncio.gather(asking, return_exceptions=True), list)
+
+
+@virtual
+async def test_the_error_of_a_callback_does_not_stop_the_clock():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout_ms=4_000)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    states = []
+    c.on_state(states.append)
+
+    def wrong(*_):
+        raise KeyError("the user's own")
+
+    cluster.frozen.add("n1")
+    c.submit(ops.GET, ("/",), wrong, timeout_ms=100)
+    await asyncio.sleep(60)
+    assert State.LOST in states
+    await c.close()

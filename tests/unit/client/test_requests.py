@@ -1,9 +1,10 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coordsvc_client.requests import NEVER, WINDOW, RequestQueue
 from coordsvc_client.wire import codes, ops
-from coordsvc_client.wire.framing import FrameSplitter, decode
+from coordsvc_client.wire.framing import FRAME_BYTES_MAX, FrameSplitter, decode
 
 
 def sent(requests, *, now=0, revision=7):
@@ -183,3 +184,24 @@ def test_what_is_given_up_without_a_connection_leaves_nothing_behind():
         queue.wake(number)
     assert len(answers) == 10_000
     assert sum(map(len, (queue._open, queue._unsent, queue._mutations))) < 1_000
+
+
+@pytest.mark.parametrize("wrong", [object(), 2**70, "\ud800", {1}])
+def test_what_cannot_be_put_into_words_is_refused_and_holds_nothing_up(wrong):
+    queue, answers = RequestQueue(), []
+    queue.mutate(ops.PUT, (wrong,), record(answers))
+    queue.mutate(ops.CLOSE, (), record(answers))
+    queue.read(ops.GET, (wrong,), record(answers))
+    queue.read(ops.PING, (), record(answers))
+    assert [frame[:2] for frame in sent(queue)] == [[ops.CLOSE, 2], [ops.PING, 4]]
+    assert answers == [codes.BAD_ARGUMENTS] * 2
+    assert queue.in_flight == 2
+    assert sent(queue) == []
+
+
+def test_what_no_server_would_take_is_not_sent_again_and_again():
+    queue, answers = RequestQueue(), []
+    queue.mutate(ops.PUT, ("/a", bytes(FRAME_BYTES_MAX)), record(answers))
+    queue.read(ops.PING, (), record(answers))
+    assert [frame[0] for frame in sent(queue)] == [ops.PING]
+    assert answers == [codes.TOO_LARGE]

@@ -55,7 +55,7 @@ async def test_a_leader_that_cannot_be_asked_is_no_answer(leader, name, path):
     assert await relay.ask(name, path) is None
     with pytest.raises(Problem) as refusal:
         await relay.order(name, path, {}, {})
-    assert (refusal.value.status, refusal.value.code) == (503, "outcome_unknown")
+    assert (refusal.value.status, refusal.value.code) == (504, "outcome_unknown")
 
 
 async def test_what_the_leader_says_against_it_is_passed_on(leader):
