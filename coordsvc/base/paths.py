@@ -21,7 +21,7 @@ def fault_of(path: str) -> str:
     """Return what is wrong with `path`, or the empty string if it names a node."""
     if not path.startswith("/"):
         return "a path starts with /"
-    if path == ROOT:
+    if path == ROOT or _is_simple(path):
         return ""
     if len(path) > limits.PATH_BYTES_MAX // 4 and len(path.encode()) > limits.PATH_BYTES_MAX:
         return f"a path has at most {limits.PATH_BYTES_MAX} bytes"
@@ -32,6 +32,19 @@ def fault_of(path: str) -> str:
     if path.count("/") > limits.PATH_DEPTH_MAX:
         return f"a path has at most {limits.PATH_DEPTH_MAX} parts"
     return ""
+
+
+def _is_simple(path: str) -> bool:
+    """Tell of most paths, in a third of the time of a closer look, that nothing is wrong."""
+    return (
+        len(path) <= limits.PATH_DEPTH_MAX  # so it has not too many parts either
+        and len(path) <= limits.PATH_BYTES_MAX
+        and path.isascii()
+        and path.isprintable()
+        and "//" not in path
+        and "/." not in path
+        and path[-1] != "/"
+    )
 
 
 def parent_of(path: str) -> str:

@@ -26,13 +26,16 @@ class Member(Protocol):
 class Telling:
     """Tells the clients of one replica of each entry that was applied."""
 
-    __slots__ = ("_desk", "_listeners", "_liveness", "_member", "_path_listeners", "_watches")
+    __slots__ = (
+        "_attached", "_desk", "_listeners", "_liveness", "_member", "_path_listeners", "_watches",
+    )  # fmt: skip
 
     def __init__(
         self, member: Member, desk: Desk, watches: Watches[Client], liveness: Liveness
     ) -> None:
         self._member = member
         self._desk = desk
+        self._attached = desk.attached
         self._watches = watches
         self._listeners = watches.listeners
         self._path_listeners = watches.paths.listeners
@@ -44,10 +47,12 @@ class Telling:
             for client, watch_id, event in self._watches.match(applied.events):
                 client.notify(watch_id, event)
         for change in applied.lock_changes:
-            holder = self._desk.attached.get(change.session)
+            holder = self._attached.get(change.session)
             if holder is not None:
                 holder.lock_changed(change, applied.revision)
-        asker = self._desk.decided(applied)
+        asker = None
+        if not applied.session or applied.session in self._attached:  # else no client of ours
+            asker = self._desk.decided(applied)
         if applied.opened is not None:
             self._on_opened(*applied.opened, asker, now)
         elif asker is not None:

@@ -18,7 +18,7 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
 from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.state import versions
+from coordsvc.state import plain, versions
 from coordsvc.state.acl import Acl
 from coordsvc.state.arguments import (
     NUMBER_MAX,
@@ -33,7 +33,6 @@ from coordsvc.state.arguments import (
     read_version,
     take,
 )
-from coordsvc.state.plain import plain_set
 
 
 @record
@@ -220,6 +219,17 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
         MalformedCommand: it is not such an entry.
 
     """
+    session, _, _, request = read_entry(data)
+    return session, request
+
+
+def read_entry(data: bytes) -> tuple[SessionId, Serial, Serial, list[object]]:
+    """Return the session, serial, floor and request in `data`; the request is to be parsed.
+
+    Raises:
+        MalformedCommand: it is not such an entry.
+
+    """
     entry: object
     try:
         entry = msgpack.unpackb(data, object_pairs_hook=_no_maps)
@@ -234,7 +244,10 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
         raise MalformedCommand(codes.MALFORMED, "a session is a number")
     if type(request) is not list or len(request) < 3:
         raise MalformedCommand(codes.MALFORMED, _SHAPE)
-    return session, request
+    serial, floor = request[1], request[2]
+    if type(serial) is int and type(floor) is int and 0 <= floor <= serial <= NUMBER_MAX:
+        return session, serial, floor, request
+    return session, *parse_serials(request), request  # which says what is wrong
 
 
 def _no_maps(_pairs: object) -> object:
@@ -272,20 +285,16 @@ def parse(request: list[object], *, internal: bool, version: int = versions.NEWE
 
 def validate(request: object, version: int = versions.NEWEST) -> tuple[int, str]:
     """Tell whether a client's mutation may enter a log of `version`: (OK, "") or why not."""
-    if type(request) is list and (plain := plain_set(request)) is not None:
-        return (codes.OK, "") if plain[0] else (codes.MALFORMED, "serials start at 1")
+    if type(request) is not list or len(request) < 3:
+        return codes.MALFORMED, _SHAPE
     try:
-        serial, _ = parse_serials(_request(request))
-        parse(_request(request), internal=False, version=version)
+        serial, _ = parse_serials(request)
+        is_plain = plain.CHECKS.get(request[0]) if type(request[0]) is int else None
+        if is_plain is None or not is_plain(request):
+            parse(request, internal=False, version=version)
     except MalformedCommand as fault:
         return fault.code, fault.text
     return (codes.OK, "") if serial else (codes.MALFORMED, "serials start at 1")
-
-
-def _request(value: object) -> list[object]:
-    if type(value) is not list or len(value) < 3:
-        raise MalformedCommand(codes.MALFORMED, _SHAPE)
-    return value
 
 
 def _create(arguments: list[object]) -> Create:

@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgpack
 
-from coordsvc.base.ids import Index, Millis
+from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.values import Value
 from coordsvc.state.events import Event
 from coordsvc.state.results import Applied
@@ -80,6 +80,13 @@ class Digest:
             stat[STAT_OWNER],
             data if data is None or len(data) <= DATA_BYTES_MAX else crc32(data),
         )
+        if len(gathered) > GATHERED_MAX:
+            self._fold()
+
+    def take_value(self, index: Index, time_ms: Millis, session: SessionId, value: Value) -> None:
+        """Take in an entry that succeeded and caused no event, nor anything else to be told."""
+        gathered = self._gathered
+        gathered += (index, time_ms, 0, (session, value, (), (), None))
         if len(gathered) > GATHERED_MAX:
             self._fold()
 

@@ -91,7 +91,7 @@ class Expiry:
     def follow(self, event: Event, tree: Tree, locks: Container[str], time_ms: Millis) -> None:
         """Take note that `event` has happened."""
         if event.kind == ops.DELETED:
-            self._drop(event.path)
+            self.keep(event.path)
         elif event.stat[STAT_KIND] == ops.TTL:
             self.reconsider(event.path, tree, locks, time_ms)
         if event.kind != ops.CHANGED:
@@ -112,7 +112,7 @@ class Expiry:
         """Decide anew whether and when the node at `path` goes by itself."""
         node = tree.nodes.get(path)
         if node is None or node.children or path in locks:
-            self._drop(path)
+            self.keep(path)
         elif node.kind == ops.TTL:
             self.ttls.set(path, node.mtime + node.ttl_ms)
         elif node.kind == ops.CONTAINER and (
@@ -120,12 +120,13 @@ class Expiry:
         ):
             self.containers.set(path, time_ms + limits.CONTAINER_IDLE_MS)
 
+    def keep(self, path: str) -> None:
+        """Let the node at `path` not go by itself, whether there is one or not."""
+        self.ttls.drop(path)
+        self.containers.drop(path)
+
     def rebuild(self, tree: Tree, locks: Container[str]) -> None:
         """Compute what follows from the nodes, after a restore."""
         for path, node in tree.nodes.items():
             if node.kind == ops.TTL:
                 self.reconsider(path, tree, locks, 0)
-
-    def _drop(self, path: str) -> None:
-        self.ttls.drop(path)
-        self.containers.drop(path)

@@ -1,84 +1,250 @@
-"""The short way of the most frequent command: SET of bytes, any version, no guards.
+"""The short ways of the commonest commands, where nothing special is the matter.
 
-It does in one look what the general way does object by object: about 1.6 µs for an entry instead
-of 3, on every replica (`plain.plain_set` recognises it). `test_quick.py` holds the two ways
-against each other.
+CREATE, PUT, SET and DELETE of a node that nobody else has an eye on, and ACQUIRE and RELEASE of a
+lock that nobody else wants. Each does in one function what the general way does object by
+object, for a third to a half of its instructions, on every replica; so conditions are asked and
+objects filled in here that others own. `test_quick.py` holds the two ways against each other.
 """
 
 from __future__ import annotations
 
-from coordsvc.base import limits
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.state import quota
+from coordsvc.state import plain, quota
 from coordsvc.state.digest import Digest
 from coordsvc.state.events import Event
+from coordsvc.state.expiry import Expiry
 from coordsvc.state.history import History
+from coordsvc.state.locks import Claim, Lock, LockTable
 from coordsvc.state.replies import NOTHING
 from coordsvc.state.results import Applied
-from coordsvc.state.sessions import SessionTable
-from coordsvc.state.tree import Tree
+from coordsvc.state.sessions import Session, SessionTable
+from coordsvc.state.tree import PROTECTED, Tree
+from coordsvc.state.znode import Znode
+
+_Way: TypeAlias = Callable[[Session, list[object], Index, Millis], Applied | None]
+
+_LASTING: Final = ops.EPHEMERAL
+"""Nodes of a kind up to this one do not go by themselves, so the expiry knows nothing of them."""
+_STAYING: Final = PROTECTED | {paths.ROOT}
 
 
-class PlainSets:
-    """Applies such commands to the parts of one state machine."""
+class ShortWays:
+    """Applies plain requests to the parts of one state machine."""
 
-    __slots__ = ("_digest", "_history", "_sessions", "_tree")
+    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree", "_ways")
 
     def __init__(
-        self, tree: Tree, sessions: SessionTable, history: History, digest: Digest
+        self,
+        *,
+        tree: Tree,
+        sessions: SessionTable,
+        locks: LockTable,
+        expiry: Expiry,
+        history: History,
+        digest: Digest,
     ) -> None:
         self._tree = tree
         self._sessions = sessions
+        self._locks = locks
+        self._expiry = expiry
         self._history = history
         self._digest = digest
+        self._ways: Final[dict[object, _Way]] = {
+            ops.CREATE: self._create,
+            ops.PUT: self._write,
+            ops.SET: self._write,
+            ops.DELETE: self._delete,
+            ops.ACQUIRE: self._acquire,
+            ops.RELEASE: self._release,
+        }
 
-    def apply(
+    def apply(  # noqa: PLR0917  # keyword-only, it takes 1,500 instructions more
         self,
         session_id: SessionId,
-        plain: tuple[Serial, Serial, str, bytes],
+        serial: Serial,
+        floor: Serial,
+        request: list[object],
         index: Index,
         time_ms: Millis,
     ) -> Applied | None:
-        """Set the data of a node that nobody else has an eye on; None if it takes the general way.
+        """Apply an entry the short way; None if it takes the general way.
 
-        That is so when there is no such session or node, when the command is a copy, when a
-        snapshot must see first what changes, when the node has an ACL or is of a
-        kind that follows from being set, or when there are quotas. Then nothing has changed.
+        That is so when the request is not plain or a copy, when there is no such session, when a
+        snapshot must see first what changes (all its sweeps begin and end together), when the
+        command fails, or when something must be looked at that is rare: an ACL, a quota, another
+        who waits. Then nothing has changed but what the general way begins with.
         """
-        serial, floor, path, data = plain
+        op = request[0]
+        way = self._ways.get(op) if type(op) is int else None
         session = self._sessions.by_id.get(session_id)
+        if way is None or session is None or self._tree.sweep is not None:
+            return None
+        replies = session.replies
+        if serial <= replies.last_serial:
+            return None
+        kept = replies.kept
+        while kept and kept[0][0] < floor:
+            kept.popleft()
+        if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
+            return None
+        applied = way(session, request, index, time_ms)
+        if applied is not None:
+            replies.last_serial = serial
+            if kept is NOTHING:
+                kept = replies.kept = deque()
+            kept.append((serial, codes.OK, index, applied.value))
+        return applied
+
+    # What follows returns None, and has changed nothing, if it is not the way to take.
+
+    def _create(
+        self, session: Session, request: list[object], index: Index, time_ms: Millis
+    ) -> Applied | None:
+        if not plain.is_create(request):
+            return None
+        _, serial, _, path, data, kind, _, _, _, _ = request
+        nodes = self._tree.nodes
+        parent_path = path[: path.rfind("/")] or paths.ROOT
+        parent = nodes.get(parent_path)
+        quotas = nodes.get(quota.QUOTA)
+        if (
+            parent is None
+            or parent.acl is not None
+            or parent.owner
+            or len(nodes) >= limits.NODES_MAX
+            or (quotas is not None and (quotas.children or parent is quotas))
+            or path in nodes
+            or paths.fault_of(path)
+        ):
+            return None
+        owner = session.id if kind else 0
+        nodes[path] = Znode(data, index, time_ms, kind, owner)
+        parent.creates += 1
+        parent.pzxid = index
+        if parent.children is None:
+            parent.children = {path: None}
+        else:
+            parent.children[path] = None
+        stat = (index, index, index, time_ms, time_ms, 0, 0, 0, owner, len(data), 0, kind, 0)
+        event = Event(ops.CREATED, path, index, stat, data)
+        if owner:
+            session.ephemerals[path] = None
+        if parent.kind > _LASTING:
+            self._expiry.reconsider(parent_path, self._tree, self._locks.by_path, time_ms)
+        self._history.append(event)
+        self._digest.take_change(index, time_ms, event)
+        return Applied(session.id, serial, codes.OK, index, (path, stat), [event])
+
+    def _write(
+        self, session: Session, request: list[object], index: Index, time_ms: Millis
+    ) -> Applied | None:
+        if not plain.is_write(request):
+            return None
+        op, serial, _, path, data, _, _ = request
         nodes = self._tree.nodes
         node = nodes.get(path)
         quotas = nodes.get(quota.QUOTA)
         if (
-            session is None
-            or node is None
+            node is None
             or node.acl is not None
             or node.kind == ops.TTL
-            or self._tree.sweep is not None
-            or self._sessions.sweep is not None
             or (quotas is not None and quotas.children)
         ):
             return None
-        replies = session.replies
-        kept = replies.kept
-        if (
-            serial <= replies.last_serial
-            or kept is NOTHING
-            or len(kept) >= limits.REPLIES_PER_SESSION_MAX
-        ):
-            return None
-        while kept and kept[0][0] < floor:
-            kept.popleft()
         node.data = data
         node.version += 1
         node.mzxid = index
         node.mtime = time_ms
         stat = node.stat()
-        replies.last_serial = serial
-        kept.append((serial, codes.OK, index, stat))
         event = Event(ops.CHANGED, path, index, stat, data)
         self._history.append(event)
         self._digest.take_change(index, time_ms, event)
-        return Applied(session_id, serial, codes.OK, index, stat, [event])
+        value = stat if op == ops.SET else (False, stat)
+        return Applied(session.id, serial, codes.OK, index, value, [event])
+
+    def _delete(
+        self, session: Session, request: list[object], index: Index, time_ms: Millis
+    ) -> Applied | None:
+        if not plain.is_delete(request):
+            return None
+        _, serial, _, path, _, _, _ = request
+        nodes = self._tree.nodes
+        node = nodes.get(path)
+        quotas = nodes.get(quota.QUOTA)
+        locks = self._locks.by_path
+        if (
+            node is None
+            or node.acl is not None
+            or node.children
+            or path in _STAYING
+            or path in locks
+            or (quotas is not None and quotas.children)
+        ):
+            return None
+        parent = nodes[path[: path.rfind("/")] or paths.ROOT]
+        children = parent.children
+        if parent.acl is not None or children is None:
+            return None
+        event = Event(ops.DELETED, path, index, node.stat(), node.data)
+        del nodes[path]
+        del children[path]
+        if not children:
+            parent.children = None
+        parent.pzxid = index
+        if node.owner:
+            self._sessions.follow(event)
+        if node.kind > _LASTING or parent.kind > _LASTING:
+            self._expiry.follow(event, self._tree, locks, time_ms)
+        self._history.append(event)
+        self._digest.take_change(index, time_ms, event)
+        return Applied(session.id, serial, codes.OK, index, 1, [event])
+
+    def _acquire(
+        self, session: Session, request: list[object], index: Index, time_ms: Millis
+    ) -> Applied | None:
+        if not plain.is_acquire(request):
+            return None
+        _, serial, _, path, shared, _, delay_ms, note = request
+        locks = self._locks.by_path
+        node = self._tree.nodes.get(path)
+        if (
+            node is None
+            or node.acl is not None
+            or path in locks
+            or len(session.claims) >= limits.CLAIMS_PER_SESSION_MAX
+        ):
+            return None
+        lock = locks[path] = Lock()
+        lock.holders[index] = Claim(index, session.id, delay_ms, note, time_ms, shared, index)
+        session.claims[index] = path
+        if node.kind > _LASTING:
+            self._expiry.keep(path)
+        value = (ops.HELD, index, index, 0)
+        self._digest.take_value(index, time_ms, session.id, value)
+        return Applied(session.id, serial, codes.OK, index, value)
+
+    def _release(
+        self, session: Session, request: list[object], index: Index, time_ms: Millis
+    ) -> Applied | None:
+        if not plain.is_release(request):
+            return None
+        _, serial, _, path, claim = request
+        locks = self._locks.by_path
+        lock = locks.get(path)
+        claims = session.claims
+        if lock is None or claims.get(claim) != path or lock.queue or lock.free_at_ms:
+            return None
+        del claims[claim]
+        holders = lock.holders
+        del holders[claim]
+        if not holders:
+            del locks[path]
+        self._expiry.reconsider(path, self._tree, locks, time_ms, lock_used=True)
+        self._digest.take_value(index, time_ms, session.id, value=True)
+        return Applied(session.id, serial, codes.OK, index, value=True)

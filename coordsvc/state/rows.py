@@ -121,8 +121,7 @@ def lock_from(row: list[object]) -> tuple[str, Lock]:
         claim = _claim_from(as_list(item))
         lock.holders[claim.request] = claim
     for item in as_list(queue):
-        claim = _claim_from(as_list(item))
-        lock.queue[claim.request] = claim
+        lock.line_up(_claim_from(as_list(item)))
     return as_str(path), lock
 
 

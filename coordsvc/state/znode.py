@@ -48,12 +48,11 @@ class Znode:
         "version",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # keyword-only, it takes 1,500 instructions more
         self,
         data: bytes | None,
         revision: Index,
         time_ms: Millis,
-        *,
         kind: int = ops.PERSISTENT,
         owner: SessionId = 0,
         ttl_ms: Millis = 0,

@@ -89,3 +89,11 @@ def test_joining_and_taking_apart_are_inverse(parts):
         assert paths.is_within(child, path)
         path = child
     assert paths.fault_of(path) == ""
+
+
+@given(st.text("/.aé\x7f\x00", max_size=8) | st.builds("/a".__mul__, st.integers(60, 140)))
+def test_a_first_look_finds_nothing_wrong_only_where_a_closer_one_agrees(path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "_is_simple", lambda _path: False)
+        closer = paths.fault_of(path)
+    assert paths.fault_of(path) == closer

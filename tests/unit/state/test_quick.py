@@ -1,107 +1,215 @@
-"""The short way of SET against the general way: nobody can tell which was taken."""
+"""The short ways against the general way: nobody can tell which was taken."""
 
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordsvc.base.vocabulary import ops
-from coordsvc.state import machine as module
+from coordsvc.base import limits
+from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state.machine import StateMachine
-from coordsvc.state.quick import PlainSets
 
-PATHS = ["/a", "/a", "/a", "/a/b", "/ttl", "/mine", "/none", "bad"]
-sets = st.tuples(
-    st.just(ops.SET),
-    st.sampled_from(PATHS),
-    st.binary(max_size=3) | st.none() | st.binary(min_size=2_000, max_size=2_100),
-    st.sampled_from([-1, -1, -1, 0, 1]),
-    st.sampled_from([[], [], [], [["/a", 1]]]),
-)
 QUOTA = "/zookeeper/quota/a/zookeeper_"
-others = st.sampled_from(
-    [
-        (ops.CREATE, QUOTA + "limits", b"byteHardLimit=2000", 0, False, True, 0, []),
-        (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []),
-        (ops.DELETE, "/a/b", -1, False, []),
-        (ops.CREATE, "/a/b", b"", 0, False, True, 0, []),
-        (ops.CREATE, "/ttl", b"", 3, False, True, 5, []),
-        (ops.CREATE, "/mine", b"", 1, False, True, 0, []),
-        (ops.TXN, [], [[ops.SET, "/a", b"1", -1, []], [ops.DELETE, "/none", -1, False, []]], []),
-        (ops.SET, "/a", 5, -1, []),
-        (ops.SET, "/a"),
-    ]
+LARGE = bytes(2_000)
+BEGINNING = [
+    (1, (ops.CREATE, "/a", b"", 0, False, False, 0, []), 0),
+    (1, (ops.CREATE, "/box", b"", 2, False, False, 0, []), 0),
+    (1, (ops.CREATE, "/ttl", b"", 3, False, False, 90, []), 0),
+    (1, (ops.CREATE, "/mine", b"", 1, False, False, 0, []), 0),
+]
+COMMON = [
+    *((ops.CREATE, path, b"x", kind, False, False, 0, [])
+      for path in ("/a", "/a/b", "/box/c", "/ttl/d", "/mine/e") for kind in (0, 1, 2)),
+    *((ops.DELETE, path, -1, False, [])
+      for path in ("/a", "/a/b", "/box/c", "/box", "/ttl/d", "/mine")),
+    *((ops.SET, path, b"y", -1, []) for path in ("/a", "/a/b", "/box", "/ttl", "/mine")),
+    *((ops.PUT, path, b"z", False, []) for path in ("/a", "/a/b", "/ttl", "/mine/e")),
+    *((ops.ACQUIRE, path, shared, wait, 0, "")
+      for path in ("/a", "/a/b", "/box", "/ttl") for shared in (False, True)
+      for wait in (False, True)),
+    *((ops.RELEASE, path, -back)
+      for path in ("/a", "/a/b", "/box", "/ttl") for back in (1, 1, 2, 3)),
+]  # fmt: skip
+"""A RELEASE names how many entries ago its claim was made."""
+RARE = [
+    (ops.CREATE, "/zookeeper", b"", 0, False, False, 0, []),
+    (ops.CREATE, QUOTA + "limits", b"countHardLimit=3,byteHardLimit=2000", 0, False, True, 0, []),
+    (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []),
+    (ops.CREATE, "/zookeeper/quota/x", b"", 0, False, False, 0, []),
+    (ops.CREATE, "/a/s", b"", 0, True, False, 0, []),
+    (ops.CREATE, "/a/s", b"", 0, 1, False, 0, []),
+    (ops.CREATE, "/a/t", b"", 3, False, False, 5, []),
+    (ops.CREATE, "/a/t", b"", 0, False, False, 5, []),
+    (ops.CREATE, "/a/k", b"", False, False, False, 0, []),
+    (ops.CREATE, "/none/x", b"", 0, False, True, 0, []),
+    (ops.CREATE, "/a/..", b"", 0, False, False, 0, []),
+    (ops.CREATE, "bad", b"", 0, False, False, 0, []),
+    (ops.CREATE, "", b"", 0, False, False, 0, []),
+    (ops.CREATE, "/", b"", 0, False, False, 0, []),
+    (ops.CREATE, "/a/n", None, 0, False, False, 0, []),
+    (ops.CREATE, "/a/g", b"", 0, False, False, 0, [["/a", 1]]),
+    (ops.DELETE, "/", -1, False, []),
+    (ops.DELETE, "/a", -1, True, []),
+    (ops.DELETE, "/a/b", 0, False, []),
+    (ops.DELETE, "/a/b", -1.0, False, []),
+    (ops.DELETE, "/a/b", -1, False, [["/a", 1]]),
+    (ops.DELETE, "/zookeeper/config", -1, False, []),
+    (ops.DELETE, "/zookeeper/quota", -1, False, []),
+    (ops.SET, "/a", LARGE, -1, []),
+    (ops.SET, "/a", None, -1, []),
+    (ops.SET, "/a", b"", 0, []),
+    (ops.SET, "/a", b"", -1.0, []),
+    (ops.SET, "/a", b"", -1, [["/a", 1]]),
+    (ops.SET, "/a", 5, -1, []),
+    (ops.SET, "/a"),
+    (ops.SET_ACL, "/a", [[31, "digest", "a:b"]], -1),
+    (ops.ACQUIRE, "/new/lock", False, True, 0, ""),
+    (ops.ACQUIRE, "/a", False, True, 7, "me"),
+    (ops.ACQUIRE, "/a", False, True, limits.LOCK_DELAY_MS_MAX + 1, ""),
+    (ops.ACQUIRE, "/a", False, True, 0, "é" * 600),
+    (ops.BREAK, "/a", ""),
+    (ops.RELEASE, "/a", -(2**62)),
+    (ops.TXN, [], [[ops.SET, "/a", b"1", -1, []], [ops.DELETE, "/none", -1, False, []]], []),
+    (True, "/a"),
+    ([], "/a"),
+]
+steps_of_lives = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 1, 2]),
+        st.sampled_from([*COMMON, *COMMON, *RARE]),
+        st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
+    ),
+    min_size=20,
+    max_size=60,
 )
-retries = st.sampled_from([0, 0, 0, 0, 0, 1, 3])
+"""Who, what, and how many serials back: a command may be a copy."""
+FIRST = 10
+"""The index of the first of them."""
 
 
-def entry(index, request, back):
-    serial = max(1, index - back)
-    return msgpack.packb([1, [request[0], serial, max(1, serial - 2), *request[1:]]])
-
-
-def life(steps, *, quick, capture_at):
-    """Return everything anybody could see of a state machine that lived through `steps`."""
+def opened(*, version=1):
     machine = StateMachine()
-    machine.apply(1, 10, msgpack.packb([0, [ops.OPEN_SESSION, 9, 9, b"p" * 16, 5_000, "", ""]]))
-    seen, chunks = [], []
-    with pytest.MonkeyPatch.context() as patch:
-        if not quick:
-            patch.setattr(module, "plain_set", lambda request: None)
-        for index, (request, back) in enumerate(steps, 2):
-            if index == capture_at:
-                capture = machine.capture()
-            applied = machine.apply(index, 10 + index, entry(index, request, back))
-            seen.append((applied, machine.digest, machine.next_due_ms()))
-        if 2 <= capture_at < len(steps) + 2:
-            while (chunk := capture.next_chunk()) is not None:
-                chunks.append(chunk)
-    final = machine.capture()
-    while (chunk := final.next_chunk()) is not None:
-        chunks.append(chunk)
-    return repr(seen), chunks, machine.history.events
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(sets | others, retries), min_size=5, max_size=25), st.integers(2, 27))
-def test_the_short_way_leads_to_the_same_place(steps, capture_at):
-    steps = [((ops.CREATE, "/a", b"", 0, False, True, 0, []), 0), *steps]
-    quick = life(steps, quick=True, capture_at=capture_at)
-    assert quick == life(steps, quick=False, capture_at=capture_at)
-
-
-def opened():
-    machine = StateMachine()
-    machine.apply(1, 10, msgpack.packb([0, [ops.OPEN_SESSION, 9, 9, b"p" * 16, 5_000, "", ""]]))
+    for index in (1, 2):
+        machine.apply(
+            index, 10, msgpack.packb([0, [ops.OPEN_SESSION, 9, 9, b"p" * 16, 5_000, "", ""]])
+        )
+    if version > 1:
+        machine.apply(3, 10, msgpack.packb([0, [ops.RAISE_VERSION, 9, 9, version]]))
     return machine
 
 
-def test_the_short_way_is_taken(monkeypatch):
-    taken = []
-    monkeypatch.setattr(PlainSets, "apply", lambda _self, *args: taken.append(args))
-    opened().apply(2, 10, msgpack.packb([1, [ops.SET, 1, 1, "/", b"x", -1, []]]))
-    assert taken == [(1, (1, 1, "/", b"x"), 2, 10)]
+class NoShortWays:
+    def apply(self, *_):
+        return None
 
 
-def test_it_does_nothing_where_the_general_way_is_needed():
+def entry(index, session, request, back=0):
+    serial = index - back
+    op, *arguments = request
+    if op == ops.RELEASE:
+        arguments[1] += index
+    return msgpack.packb([session, [op, serial, max(1, serial - 2), *arguments]])
+
+
+def chunks_of(capture):
+    chunks = []
+    while (chunk := capture.next_chunk()) is not None:
+        chunks.append(chunk)
+    return chunks
+
+
+def life(steps, *, short, version=2, capture_at=0):
+    """Return everything anybody could see of a state machine that lived through `steps`."""
+    machine = opened(version=version)
+    if not short:
+        machine._short_ways = NoShortWays()
+    seen, chunks = [], []
+    for index, (session, request, back) in enumerate(steps, FIRST):
+        if index == capture_at:
+            capture = machine.capture()
+        applied = machine.apply(index, 10 + index, entry(index, session, request, back))
+        claims = [each.claims for each in machine.sessions.by_id.values()]
+        mine = [each.ephemerals for each in machine.sessions.by_id.values()]
+        seen.append(repr((applied, machine.digest, machine.next_due_ms(), claims, mine)))
+        seen.append(repr((machine.expiry.ttls.due_at, machine.expiry.containers.due_at)))
+    if FIRST <= capture_at < FIRST + len(steps):
+        chunks = chunks_of(capture)
+    return seen, chunks, chunks_of(machine.capture()), machine.history.events
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps_of_lives, st.integers(0, 200), st.sampled_from([1, 2, 2, 2]))
+def test_the_short_ways_lead_to_the_same_place(steps, capture_at, version):
+    steps = [*BEGINNING, *steps]
+    short = life(steps, short=True, capture_at=capture_at, version=version)
+    assert short == life(steps, short=False, capture_at=capture_at, version=version)
+
+
+LIMITS = (1, (ops.CREATE, QUOTA + "limits", b"countHardLimit=2", 0, False, True, 0, []), 0)
+STATS = (1, (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []), 0)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(1, (ops.DELETE, "/", -1, False, []), 0)],
+        [
+            (1, (ops.CREATE, "/zookeeper/quota", b"", 0, False, True, 0, []), 0),
+            (1, (ops.DELETE, "/zookeeper/quota", -1, False, []), 0),
+        ],
+        [
+            *(*BEGINNING, LIMITS, STATS),
+            *((1, (ops.CREATE, f"/a/{i}", b"", 0, False, False, 0, []), 0) for i in range(3)),
+        ],
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_lives_meet_too_seldom(steps, version):
+    assert life(steps, short=True, version=version) == life(steps, short=False, version=version)
+
+
+CYCLE = [
+    (1, (ops.CREATE, "/n", b"1", 0, False, False, 0, []), 0),
+    (1, (ops.SET, "/n", b"2", -1, []), 0),
+    (1, (ops.PUT, "/n", b"3", True, []), 0),
+    (1, (ops.ACQUIRE, "/n", False, True, 0, "me"), 0),
+    (1, (ops.RELEASE, "/n", -1), 0),
+    (1, (ops.CREATE, "/n/e", b"4", 1, False, False, 0, []), 0),
+    (1, (ops.DELETE, "/n/e", -1, False, []), 0),
+    (1, (ops.DELETE, "/n", -1, False, []), 0),
+]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_short_ways_are_taken(monkeypatch, version):
+    machine = opened(version=version)
+    monkeypatch.setattr(StateMachine, "_perform", None)  # the general way
+    for index, step in enumerate(CYCLE, FIRST):
+        applied = machine.apply(index, 10, entry(index, *step))
+        assert (applied.code, applied.revision) == (codes.OK, index)
+    assert not machine.locks.by_path
+    assert "/n" not in machine.tree.nodes
+
+
+def test_a_lock_that_a_container_carries_keeps_it():
     machine = opened()
-    machine.apply(2, 10, msgpack.packb([1, [ops.CREATE, 1, 1, "/a", b"", 0, False, False, 0, []]]))
-    machine.history.events.clear()
-    before = machine.digest
-    short = PlainSets(machine.tree, machine.sessions, machine.history, machine._digest)
-    assert short.apply(1, (2, 1, "/none", b""), 3, 10) is None
-    assert short.apply(7, (2, 1, "/", b""), 3, 10) is None
-    assert short.apply(1, (1, 1, "/", b""), 3, 10) is None
+    box = (ops.CREATE, "/box", b"", ops.CONTAINER, False, False, 0, [])
+    machine.apply(10, 10, entry(10, 1, box, 0))
+    machine.apply(11, 20, entry(11, 1, (ops.ACQUIRE, "/box", False, True, 0, ""), 0))
+    assert machine.next_due_ms() is None
+    machine.apply(12, 30, entry(12, 1, (ops.RELEASE, "/box", -1), 0))
+    assert machine.next_due_ms() == 30 + limits.CONTAINER_IDLE_MS
+
+
+def test_while_a_snapshot_is_read_the_general_way_is_taken(monkeypatch):
+    machine = opened()
     capture = machine.capture()
-    assert short.apply(1, (2, 1, "/", b""), 3, 10) is None
+    taken = []
+    monkeypatch.setattr(
+        StateMachine, "_perform", lambda _self, _turn, request: taken.append(request) or (0, None)
+    )
+    machine.apply(10, 10, entry(10, *CYCLE[0]))
+    assert len(taken) == 1
     capture.abandon()
-    assert machine.digest == before
-    assert not machine.history.events
-    assert short.apply(1, (2, 1, "/", b""), 3, 10) is not None
-
-
-def test_the_first_answer_of_a_session_takes_the_general_way():
-    machine = opened()
-    short = PlainSets(machine.tree, machine.sessions, machine.history, machine._digest)
-    assert short.apply(1, (1, 1, "/", b""), 2, 10) is None
-    assert not machine.history.events
+    machine.apply(11, 10, entry(11, *CYCLE[0]))
+    assert len(taken) == 1

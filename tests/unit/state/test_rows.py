@@ -45,7 +45,7 @@ def test_a_lock_comes_back_in_the_order_of_its_queue():
     lock.free_at_ms = 77
     lock.holders[3] = Claim(3, 1, 5, "note", 9, shared=True, token=4)
     for request in (8, 6, 7):
-        lock.queue[request] = Claim(request, 2, 0, "", 9, shared=False)
+        lock.line_up(Claim(request, 2, 0, "", 9, shared=False))
     path, again = rows.lock_from(through_bytes(rows.lock_row("/l", lock)))
     assert path == "/l"
     assert list(again.queue) == [8, 6, 7]

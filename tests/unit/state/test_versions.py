@@ -122,14 +122,14 @@ def test_the_entry_that_raises_is_known_without_decoding_others():
 def test_an_operation_is_unknown_before_its_version(cell, monkeypatch):
     """Also to a program that has it: all members must give the same result."""
     old, new = cell.open(), cell.open()
-    request = [ops.PUT, 1, 1, "/a", b"", False, []]
-    monkeypatch.setitem(versions.SINCE, ops.PUT, 2)
+    request = [ops.BREAK, 1, 1, "/", ""]
+    monkeypatch.setitem(versions.SINCE, ops.BREAK, 2)
     assert validate(request, version=1) == (codes.MALFORMED, "unknown operation")
     assert validate(request, version=2) == (codes.OK, "")
-    before = cell.put(old, "/a")
+    before = cell.do(old, ops.BREAK, "/", "")
     assert (before.code, before.value) == (codes.MALFORMED, "unknown operation")
     raise_to(cell, 2)
-    assert cell.put(new, "/a").code == codes.OK
+    assert cell.do(new, ops.BREAK, "/", "").code == codes.OK
 
 
 def test_from_version_2_on_the_number_of_nodes_is_bounded(cell, make_cell, monkeypatch):
