@@ -1,9 +1,8 @@
 """A blocking connection for short-lived programs, such as command-line tools.
 
 Everything happens in `turn`: dialing, sending, receiving, keeping the session alive, finding a
-way around a server that has fallen silent. A caller
-that waits for something else as well, such as a child process, hands its descriptors to `turn`.
-Not for use by several threads.
+way around a server that has fallen silent. A caller that waits for something else as well, such
+as a child process, hands its descriptors to `turn`. Not for use by several threads.
 """
 
 from __future__ import annotations
