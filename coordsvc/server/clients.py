@@ -10,9 +10,11 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Millis
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.protocols.native.conversation import NativeConversation
+from coordsvc.protocols.native.hall import Hall
+from coordsvc.protocols.talk import Talk
 from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
-from coordsvc.protocols.zookeeper.hall import Talk, ZooKeeperHall
+from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.server.counters import Counters
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.keepalive import watch_over

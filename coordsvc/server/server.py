@@ -13,7 +13,7 @@ from typing import Final
 from coordsvc.base.errors import CoordsvcError, SetupError
 from coordsvc.base.ports import Logger
 from coordsvc.base.vocabulary import codes
-from coordsvc.protocols.native.conversation import Hall
+from coordsvc.protocols.native.hall import Hall
 from coordsvc.protocols.peer.conversation import PeerIdentity
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.protocols.zookeeper.reconfiguring import ConfigWatch

@@ -16,7 +16,8 @@ from unittest.mock import patch
 
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.ports import SilentLogger
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.protocols.native.conversation import NativeConversation
+from coordsvc.protocols.native.hall import Hall
 from coordsvc.protocols.peer import codec
 from coordsvc.raft.messages import AppendRequest, Entry, HardState, Membership, SnapshotMeta
 from coordsvc.raft.node import RaftSettings, RecoveredRaft

@@ -15,7 +15,8 @@ from typing import Final
 from coordsvc.base.errors import CoordsvcError, CorruptData, DiskFailed, DiskFull
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.base.vocabulary import codes
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.protocols.native.conversation import NativeConversation
+from coordsvc.protocols.native.hall import Hall
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot
 from coordsvc.replica.recover import recover

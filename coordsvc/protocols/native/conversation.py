@@ -6,16 +6,13 @@ their consistency allows; what is to be sent gathers in an outbox that leaves as
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.values import Value
-from coordsvc.protocols.native.events import EventEncoder
 from coordsvc.protocols.native.greeting import Hello, HelloError, read_hello
+from coordsvc.protocols.native.hall import Hall
 from coordsvc.protocols.native.reads import (
     Arrive,
     Attach,
@@ -26,14 +23,12 @@ from coordsvc.protocols.native.reads import (
     read_request,
     weight_of,
 )
-from coordsvc.replica.codec import Names, command_prefix
+from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.disk_room import grows
 from coordsvc.replica.health import DIFFERS
-from coordsvc.replica.replica import Replica
 from coordsvc.state.acl import READ, who_at
 from coordsvc.state.commands import validate
 from coordsvc.state.events import Event, LockChange
-from coordsvc.state.queries import Pages
 from coordsvc.state.results import Applied
 from coordsvc.watch.table import matches, without_data
 from coordsvc_client.wire import codes, ops
@@ -50,39 +45,6 @@ _GREETING: Final = 0  # waits for HELLO
 _ATTACHING: Final = 1  # HELLO is being carried out; requests behind it wait
 _OPEN: Final = 2
 _CLOSED: Final = 3
-
-
-@dataclass(slots=True)
-class Hall:
-    """What all native conversations of one server share."""
-
-    replica: Replica
-    pages: Pages
-    """Listings that are being read page by page."""
-    dirty: list[NativeConversation]
-    """Conversations with an answer to send; the runtime empties it every turn."""
-    address_of: Callable[[NodeId], str]
-    """Where clients reach a member; the empty string if that is not known."""
-    cluster: str
-    session_timeout_ms_min: Millis
-    session_timeout_ms_max: Millis
-    formerly: Callable[[], Names] = lambda: ()
-    """What the cluster was called before it was restored."""
-    servers: Callable[[], list[Value]] = list
-    """Where clients reach the members, each of them."""
-    status: Callable[[], Value] = lambda: None
-    """What STATUS answers."""
-    told: deque[NativeConversation] = field(default_factory=deque)
-    """Conversations that only have events to send; the runtime takes some of them every turn."""
-    events: EventEncoder = field(default_factory=EventEncoder)
-    requests: list[int] = field(default_factory=lambda: [0] * 128)
-    """How many were taken, by operation: a list, because it is on the path of every request."""
-    failures: dict[int, int] = field(default_factory=dict)
-    """How many were answered with each code but OK."""
-
-    def count_failure(self, code: int) -> None:
-        """Count a request that was not carried out as asked."""
-        self.failures[code] = self.failures.get(code, 0) + 1
 
 
 class NativeConversation:

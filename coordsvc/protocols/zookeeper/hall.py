@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from coordsvc.base.ids import Millis
 from coordsvc.base.vocabulary import codes
+from coordsvc.protocols.talk import Talk
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX
 from coordsvc.protocols.zookeeper.operators.meter import Meter
 from coordsvc.protocols.zookeeper.sasl import DigestMd5
 from coordsvc.replica.replica import Replica
-
-
-class Talk(Hashable, Protocol):
-    """A conversation as the runtime sees it."""
-
-    told: bool
-    """Whether it stands among those that are only told of events."""
-
-    def data_to_send(self) -> bytes:
-        """Return what has gathered since the last call."""
 
 
 class Answering(Talk, Protocol):

@@ -3,7 +3,8 @@
 import msgpack
 import pytest
 
-from coordsvc.protocols.native.conversation import Hall, NativeConversation
+from coordsvc.protocols.native.conversation import NativeConversation
+from coordsvc.protocols.native.hall import Hall
 from coordsvc.state.queries import Pages
 from coordsvc_client.wire import ops
 from coordsvc_client.wire.framing import encode_frame

@@ -285,17 +285,6 @@ def test_random_bytes_cost_at_most_the_connection(data, framed):
 HOUSE = House()
 
 
-def test_requests_are_counted_and_so_is_what_was_not_carried_out(house, guest):
-    guest.put("/a")
-    guest.mutate(ops.SET, "/missing", b"", -1, [])
-    guest.read(ops.GET, "/missing")
-    guest.mutate(ops.SET, "/a", "not bytes", -1, [])
-    guest.hear()
-    requests = house.hall.requests
-    assert (requests[ops.PUT], requests[ops.SET], requests[ops.GET]) == (1, 2, 1)
-    assert house.hall.failures == {codes.NO_NODE: 2, codes.MALFORMED: 1}
-
-
 def test_what_came_behind_a_mutation_that_was_refused_is_not_done(house, guest, monkeypatch):
     monkeypatch.setattr(limits, "REQUESTS_IN_FLIGHT_MAX", 1)
     guest.talk.receive_data(
