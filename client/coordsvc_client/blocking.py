@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from coordsvc_client.claims import Claim, ClaimState
+from coordsvc_client.claims import TRY_AGAIN, Claim, ClaimState
 from coordsvc_client.conversation import Conversation, State
 from coordsvc_client.detour import Detour
 from coordsvc_client.dialing import PAUSE_MS_MAX, Dialer
@@ -211,7 +211,7 @@ class Connection:
         note: str = "",
         delay_ms: int = 0,
     ) -> Claim:
-        """Claim a lock and return the claim, HELD or GONE.
+        """Claim a lock and return the claim, which is HELD; also beyond the end of a session.
 
         With a `timeout_s` of 0 it is not queued for; with None it is waited for without an end.
         The caller has to go on calling `turn` and to look at the claim after each: it is GONE
@@ -223,11 +223,25 @@ class Connection:
 
         """
         until = NEVER if timeout_s is None else clock_ms() + round(timeout_s * 1000)
-        claim = self.conversation.claims.acquire(
-            path, _ignore_claim, shared=shared, wait=timeout_s != 0, delay_ms=delay_ms, note=note
-        )
         # An answer takes its time even if nobody has to wait for the lock.
         answer_until = max(until, clock_ms() + ANSWER_MS)
+        claims = self.conversation.claims
+        while True:
+            claim = claims.acquire(
+                *(path, _ignore_claim),
+                shared=shared,
+                wait=timeout_s != 0,
+                delay_ms=delay_ms,
+                note=note,
+            )
+            self._until_settled(claim, until, answer_until)
+            if claim.state is ClaimState.HELD:
+                return claim
+            if claim.token or claim.code not in TRY_AGAIN:  # a token: it was held, and lost at once
+                raise CallFailed(claim.code, "")
+
+    def _until_settled(self, claim: Claim, until: int, answer_until: int) -> None:
+        """Return when a claim is HELD or GONE."""
         while claim.state in (ClaimState.ASKED, ClaimState.WAITING):
             give_up = answer_until if claim.state is ClaimState.ASKED else until
             if clock_ms() >= give_up:
@@ -237,9 +251,6 @@ class Connection:
                 raise CallFailed(codes.LOCKED, "the lock did not become free in time")
             self.turn(give_up)
             self._give_up_if_hopeless()
-        if claim.state is ClaimState.GONE:
-            raise CallFailed(claim.code, "")
-        return claim
 
     def release(self, claim: Claim, *, timeout_s: float) -> None:
         """Give a claim up and wait until the cluster knows.

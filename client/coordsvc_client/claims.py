@@ -9,6 +9,15 @@ from typing import Final, TypeAlias
 from coordsvc_client.requests import Done, Request, RequestQueue, ignore
 from coordsvc_client.wire import codes, ops
 
+TRY_AGAIN: Final = frozenset(
+    {
+        codes.SESSION_EXPIRED,
+        codes.OUTCOME_UNKNOWN,
+        codes.NO_LOCK_REQUEST,
+        codes.SUPERSEDED,
+    }
+)
+"""A claim that ended so while waiting is gone for certain: another one is made."""
 EARLY_EVENTS_MAX: Final = 10_000
 """Lock events kept that came before the reply that names their claim."""
 

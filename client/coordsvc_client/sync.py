@@ -81,6 +81,14 @@ class LoopThread:
             future.cancel()
             raise
 
+    def post(self, coroutine: Coroutine[object, object, object]) -> None:
+        """Run a coroutine over there, behind all that was asked before; do not wait for it."""
+        with self._submitting:
+            if self._stopped:
+                coroutine.close()
+            else:
+                asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
     def stop(self) -> None:
         """End the loop and the thread, and whatever is still under way there."""
         with self._submitting:
@@ -127,10 +135,15 @@ class Lock:
         self._acquire = acquire
         self._on_lost = on_lost
         self._held: Held | None = None
+        self._entered: locks.Held | None = None
 
     def __enter__(self) -> Held:
         """Wait for the lock."""
-        self._held = Held(self._thread, self._thread.call(self._enter()))
+        try:
+            self._held = Held(self._thread, self._thread.call(self._enter()))
+        except BaseException:
+            self._thread.post(self._give_back())  # it may have been had at that very moment
+            raise
         return self._held
 
     def __exit__(
@@ -148,10 +161,14 @@ class Lock:
             raise LockLost("it was lost during the body", path=held.path, token=held.token)
 
     async def _enter(self) -> locks.Held:
-        held = await self._acquire()
+        self._entered = held = await self._acquire()
         if self._on_lost is not None:
             held.on_lost(self._on_lost)
         return held
+
+    async def _give_back(self) -> None:
+        if self._entered is not None:
+            await self._entered.release()
 
 
 class Transaction:

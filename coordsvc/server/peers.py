@@ -147,20 +147,21 @@ class PeerLinks:
             since = 0.0 if peer in self.links else since + DIAL_PAUSE_S_MAX
 
     async def _dial(self, peer: NodeId, attempt: int) -> PeerSocket | None:
-        """Try one of the places where `peer` may be: another with each attempt."""
+        """Try one of the addresses where `peer` may be: another with each attempt."""
         loop = asyncio.get_running_loop()
         places = self.book.peer(peer)
         if not places:
             return None
-        place = places[attempt % len(places)]
+        turn, at = divmod(attempt, len(places))
+        place = places[at]
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-                address = found[0][4]
+                address = found[turn % len(found)][4]
                 _transport, link = await loop.create_connection(
                     lambda: PeerSocket(self, peer), str(address[0]), int(address[1])
                 )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:  # ValueError: no name of a host
             self.log.debug("no link", peer=peer, reason=str(error))
             return None
         return link

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final
 
-from coordsvc_client.claims import Claim, ClaimState
+from coordsvc_client.claims import TRY_AGAIN, Claim, ClaimState
 from coordsvc_client.client import TreeClient
 from coordsvc_client.errors import (
     BadRequest,
@@ -23,15 +22,6 @@ from coordsvc_client.listeners import call
 from coordsvc_client.model import Seconds, ms_of
 from coordsvc_client.wire import codes, ops
 
-TRY_AGAIN: Final = frozenset(
-    {
-        codes.SESSION_EXPIRED,
-        codes.OUTCOME_UNKNOWN,
-        codes.NO_LOCK_REQUEST,
-        codes.SUPERSEDED,
-    }
-)
-"""A claim that ended so while waiting is gone for certain: another one is made."""
 LostListener = Callable[[], None]
 
 

@@ -178,6 +178,20 @@ def test_a_taken_lock_is_waited_for(server, writer):
     assert server.asked(ops.ACQUIRE)[0][1:3] == [True, True]
 
 
+def test_a_lock_is_waited_for_beyond_the_session(server, writer):
+    writer.open(timeout_s=WAIT_S)
+
+    def acquire(_arguments):
+        if len(server.asked(ops.ACQUIRE)) == 1:
+            server.push([ops.GOODBYE, codes.SESSION_EXPIRED, "it took too long"])
+            return codes.OK, [ops.WAITING, 11, 0, 1]
+        return codes.OK, [ops.HELD, 21, 22, 0]
+
+    server.answers[ops.ACQUIRE] = acquire
+    claim = writer.acquire("/l", timeout_s=None)
+    assert (claim.state, claim.token) == (ClaimState.HELD, 22)
+
+
 def test_a_lock_that_does_not_become_free_in_time_is_left(server, writer):
     writer.open(timeout_s=WAIT_S)
     server.answers[ops.ACQUIRE] = (codes.OK, [ops.WAITING, 11, 0, 1])

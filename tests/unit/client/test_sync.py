@@ -91,3 +91,21 @@ def test_closing_ends_what_other_threads_wait_for():
             waiting.result(timeout=10)
     with pytest.raises(Closed):
         thread.call(asyncio.sleep(0))
+
+
+def test_an_interruption_just_when_the_lock_was_had_gives_it_back(server):
+    server.answers[ops.ACQUIRE] = (codes.OK, [ops.HELD, 11, 12, 0])
+    server.answers[ops.RELEASE] = (codes.OK, True)
+    with sync.connect(server.endpoint) as c:
+        call = c._thread.call
+
+        def interrupted(coroutine):
+            call(coroutine)
+            raise KeyboardInterrupt
+
+        c._thread.call = interrupted
+        with pytest.raises(KeyboardInterrupt), c.lock("/l"):
+            pytest.fail("it was interrupted before")
+        c._thread.call = call
+        c.exists("/")
+        assert server.asked(ops.RELEASE) == [["/l", 11]]

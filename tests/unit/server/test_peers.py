@@ -159,6 +159,27 @@ async def test_the_smaller_name_dials_and_messages_go_both_ways_in_order(pair):
     assert a.told == [("made", "b"), ("b", Heartbeat(4, 0, 0))]
 
 
+@pytest.mark.parametrize("first", ["127.0.0.1", UnicodeError("no name of a host")])
+async def test_all_addresses_of_a_name_are_tried(ports, monkeypatch, first):
+    """As one that has an IPv6 address too, where the member listens for IPv4 only."""
+    (closed,) = free_ports(1)
+    loop = asyncio.get_running_loop()
+    asked = []
+
+    async def getaddrinfo(_host, port, **_options):
+        asked.append(port)
+        if isinstance(first, Exception) and len(asked) == 1:
+            raise first
+        return [(2, 1, 6, "", ("127.0.0.1", closed)), (2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo, raising=False)
+    ends = End("a", ports), End("b", ports)
+    for end in reversed(ends):
+        await end.start()
+    await ends[0].until(lambda: ends[0].told)
+    await finish(*ends)
+
+
 async def test_a_link_that_breaks_is_told_of_and_made_again(pair):
     a, b = pair
     b.links.links["a"].close()
