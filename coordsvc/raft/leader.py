@@ -354,7 +354,8 @@ class Leader:
         self._confirmers = self._confirmers or self._choose_confirmers()
         for peer in self._confirmers:
             self._send_heartbeat(peer, self.followers[peer])
-        self._confirm_reads()
+        if not self._confirmers:  # this node is a quorum
+            self._confirm_reads()
 
     def _choose_confirmers(self) -> list[NodeId]:
         """Return enough followers for a quorum; those first who answered last."""

@@ -375,11 +375,24 @@ class RaftNode:
         """Return when `wake` is to be called next; changes with every other call."""
         return self._core.actor.deadline()
 
+    def take_replies(self) -> list[tuple[NodeId, Message]]:
+        """Return what may leave before the next Ready, which then is without it."""
+        out = self._core.out
+        replies = out.send_now
+        if replies:
+            out.send_now = []
+        return replies
+
     @property
     def is_quiet(self) -> bool:
-        """Whether `ready` has nothing to return, which is asked here for less."""
+        """Whether `ready` has nothing to return, and the deadline is no earlier than before it.
+
+        It costs less than to ask for a Ready. A candidate's deadline moves with what it hears.
+        """
         core = self._core
-        return core.is_quiet and (core.role is not Role.LEADER or self._leader.is_quiet)
+        if core.role is Role.LEADER:
+            return core.is_quiet and self._leader.is_quiet
+        return core.role is Role.FOLLOWER and core.is_quiet
 
     def ready(self) -> Ready:
         """Return everything that came of the inputs since the last call."""

@@ -14,7 +14,7 @@ from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
-from coordsvc.raft.messages import MOST_OFTEN, AppendRequest, SnapshotMeta
+from coordsvc.raft.messages import MOST_OFTEN, AppendRequest, Heartbeat, SnapshotMeta
 from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import NOTHING, Ready
 from coordsvc.replica import messages
@@ -201,6 +201,8 @@ class Replica:
             if isinstance(message, AppendRequest) and message.packed:
                 self.encoder.remember(message.entries, message.packed)
             self.raft.step(peer, message, now)
+            if type(message) is Heartbeat:  # reads wait for the answer
+                self._effects.send += self.raft.take_replies()
             return
         match message:
             case messages.Forward():
@@ -214,13 +216,12 @@ class Replica:
                 self.snapshots.on_chunk(peer, message, self._effects)
             case messages.SnapshotAck():
                 self.snapshots.on_ack(peer, message, now, self._effects)
+            case _ if isinstance(message, messages.HealthMessage):
+                self.health.receive(peer, message, now, self._effects)
+            case _ if isinstance(message, messages.MembersMessage):
+                self.members.receive(peer, message, now, self._effects)
             case _:
-                if isinstance(message, messages.HealthMessage):
-                    self.health.receive(peer, message, now, self._effects)
-                elif isinstance(message, messages.MembersMessage):
-                    self.members.receive(peer, message, now, self._effects)
-                else:
-                    self.raft.step(peer, message, now)
+                self.raft.step(peer, message, now)
 
     def link_made(self, peer: NodeId, now: Millis, greeting: Greeting | None = None) -> None:
         """A connection to `peer` stands."""
@@ -329,7 +330,7 @@ class Replica:
         )
 
     def take_messages(self) -> list[tuple[NodeId, PeerMessage]]:
-        """Return what may be sent at once, ahead of the next turn."""
+        """Return what may be sent at once, ahead of the next turn: nearly always an answer."""
         messages = self._effects.send
         if messages:
             self._effects.send = []

@@ -86,8 +86,11 @@ class Driver:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
-    def schedule_unless_quiet(self) -> None:
-        """Have a turn soon, unless it would do nothing."""
+    def respond(self) -> None:
+        """Send what may leave at once; have a turn soon, unless it would do nothing."""
+        messages = self.replica.take_messages()
+        if messages and self.peers is not None:
+            self.peers.send(messages)
         if not self._scheduled and not self.replica.is_quiet:
             self._scheduled = True
             self._loop.call_soon(self._turn)
@@ -170,10 +173,7 @@ class Driver:
         except AssertionError as error:
             self.fail(error)
             return
-        promises = self.replica.take_messages()
-        if promises and self.peers is not None:
-            self.peers.send(promises)
-        self.schedule_unless_quiet()
+        self.respond()
 
     def fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""

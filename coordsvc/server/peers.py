@@ -222,7 +222,7 @@ class PeerSocket(asyncio.Protocol):
                     self.turned_away = True
         except AssertionError as error:
             links.driver.fail(error)
-        links.driver.schedule_unless_quiet()
+        links.driver.respond()
 
     def _up(self, peer: NodeId) -> None:
         links = self._links
@@ -236,6 +236,7 @@ class PeerSocket(asyncio.Protocol):
         links.log.info("link made", peer=peer)
         links.refusals.pop(peer, None)
         links.driver.replica.link_made(peer, monotonic_ms(), self._conversation.told)
+        links.driver.schedule()
 
     def dismiss_if_unwanted(self) -> None:
         """Close the link if the membership has no place for the other side any more."""

@@ -120,6 +120,7 @@ class Node:
             for peer, body in self.inbox:
                 self.replica.receive(peer, codec.decode(body), now)
             self.inbox = []
+            self._send(self.replica.take_messages())
             self.scheduled |= not self.replica.is_quiet
         if self.scheduled or self.replica.deadline() <= now:
             self._turn()

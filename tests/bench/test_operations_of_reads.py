@@ -55,10 +55,10 @@ def test_local_reads_ask_nobody_and_are_answered_at_once(group: Group) -> None:
 @pytest.mark.parametrize(
     ("consistency", "outstanding", "most"),
     [
-        (ops.LINEARIZABLE, 1, 300),
-        (ops.LINEARIZABLE, OUTSTANDING, 29),
-        (ops.STALE, 1, 110),
-        (ops.STALE, OUTSTANDING, 23),
+        (ops.LINEARIZABLE, 1, 230),
+        (ops.LINEARIZABLE, OUTSTANDING, 27),
+        (ops.STALE, 1, 88),
+        (ops.STALE, OUTSTANDING, 22),
     ],
 )
 def test_a_read_takes_few_calls_in_all_of_leader_followers_and_client(

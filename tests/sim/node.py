@@ -207,8 +207,14 @@ class SimServer:
             self._scheduled = True
             self.process.after(0, self.turn)
 
-    def schedule_unless_quiet(self) -> None:
-        """Have a turn soon, unless it would do nothing; now and then see that it would."""
+    def respond(self) -> None:
+        """Send what may leave at once, and have a turn soon unless it would do nothing.
+
+        Now and then see that it would.
+        """
+        messages = self.replica.take_messages()
+        if messages:
+            self.links.send(messages)
         if self._scheduled:
             return
         if not self.replica.is_quiet:
@@ -280,10 +286,7 @@ class SimServer:
         now = self.now_ms()
         for _ in range(count):
             self.replica.persisted(now)
-        promises = self.replica.take_messages()
-        if promises:
-            self.links.send(promises)
-        self.schedule_unless_quiet()
+        self.respond()
 
     # Snapshots.
 

@@ -193,7 +193,7 @@ class PeerLink:
         for message in found:
             self._wanted = self._wanted and not isinstance(message, Dismissal)
             owner.replica.receive(self._peer, message, now)
-        owner.schedule_unless_quiet()
+        owner.respond()
 
     def dismiss_if_unwanted(self) -> None:
         """Close the link if the membership has no place for the other side any more."""
@@ -217,6 +217,7 @@ class PeerLink:
             old.close()
         links.owner.log.info("link made", peer=peer)
         links.owner.replica.link_made(peer, links.owner.now_ms(), self._conversation.told)
+        links.owner.schedule()
 
     def closed(self, reason: str) -> None:
         """Tell the replica, unless a newer link has taken this one's place; dial again."""

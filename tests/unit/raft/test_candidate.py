@@ -13,6 +13,18 @@ def test_a_sole_voter_elects_itself_at_once() -> None:
     assert (node.role, node.term) == (Role.LEADER, 1)
 
 
+def test_a_candidate_is_never_quiet_for_its_deadline_moves_with_what_it_hears() -> None:
+    node = node_of()
+    node.wake(LATE)
+    node.step("n2", VoteReply(1, True, True), LATE)
+    node.ready()
+    due = node.deadline()
+    node.step("n2", VoteReply(1, False, False), LATE)
+    assert node.deadline() < due
+    assert not node.ready()
+    assert not node.is_quiet
+
+
 def test_a_late_yes_to_a_pre_vote_is_no_vote() -> None:
     node = node_of()
     node.wake(LATE)

@@ -127,6 +127,17 @@ def test_a_follower_whose_clients_wait_is_told_at_once_also_after_a_late_answer(
     assert sent(node.ready(), Heartbeat) == [Heartbeat(1, 2, 0)]
 
 
+def test_answers_can_be_taken_before_a_ready_which_is_then_without_them() -> None:
+    node = node_of(1, 1, term=1)
+    node.step("n2", AppendRequest(1, 2, 1, 0, []), LATE)
+    node.step("n2", Heartbeat(1, 2, 5), LATE)
+    assert node.take_replies() == [("n2", HeartbeatReply(1, 5))]
+    assert node.take_replies() == []
+    ready = node.ready()
+    assert (ready.send_now, ready.commit) == ([], 2)
+    assert sent(ready, AppendReply), "a promise is not among them"
+
+
 def test_reads_that_wait_for_a_round_are_no_quiet() -> None:
     node = leader()
     assert node.is_quiet

@@ -3,6 +3,7 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
+from coordsvc.raft.messages import Heartbeat, HeartbeatReply
 from coordsvc.replica import applying, messages
 
 
@@ -83,6 +84,16 @@ def test_messages_can_be_taken_ahead_of_the_turn_and_are_not_sent_twice(cluster)
     assert (to, reply.index) == (cluster.leader, follower.raft.last_index)
     assert follower.is_quiet
     assert not follower.take_effects(cluster.now, 1)
+
+
+def test_a_heartbeat_is_answered_without_a_turn(cluster):
+    name = cluster.followers[0]
+    follower = cluster[name]
+    beat = Heartbeat(follower.raft.term, follower.raft.commit, 7)
+    follower.receive(cluster.leader, beat, cluster.now)
+    assert follower.take_messages() == [(cluster.leader, HeartbeatReply(beat.term, 7))]
+    assert follower.is_quiet
+    assert not follower.take_effects(cluster.now, 1), "it is answered once"
 
 
 def test_a_retried_serial_is_answered_once_with_the_first_answer(cluster):

@@ -149,12 +149,12 @@ async def test_what_a_durable_write_leads_to_is_done_in_a_turn(stand):
 
 async def test_a_turn_that_would_do_nothing_is_spared(stand):
     stand.replica.is_quiet = True
-    stand.driver.schedule_unless_quiet()
+    stand.driver.respond()
     await asyncio.sleep(0.01)
     assert stand.replica.turns == 0
     stand.replica.is_quiet = False
-    stand.driver.schedule_unless_quiet()
-    stand.driver.schedule_unless_quiet()
+    stand.driver.respond()
+    stand.driver.respond()
     await asyncio.sleep(0.01)
     assert stand.replica.turns == 1
 

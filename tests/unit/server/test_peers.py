@@ -74,7 +74,7 @@ class FakeDriver:
     def schedule(self):
         pass
 
-    schedule_unless_quiet = schedule
+    respond = schedule
 
     def fail(self, error):
         self.fatal.append(error)
