@@ -35,7 +35,7 @@ class Compaction:
 
     __slots__ = (
         "_bytes", "_is_quiet", "_look_at", "_not_before", "_seen", "_settings", "asked",
-        "failures", "last", "running",
+        "failures", "full_at", "last", "running",
     )  # fmt: skip
 
     def __init__(self, settings: CompactionSettings, last: Index) -> None:
@@ -49,6 +49,8 @@ class Compaction:
         self._is_quiet = False
         self.last = last
         """Index of the latest snapshot."""
+        self.full_at = last + settings.entries
+        """Where another is due, if its bytes or quiet do not make it due before."""
         self.running = False
         self.failures = 0
         """How many could not be written."""
@@ -93,13 +95,17 @@ class Compaction:
 
     def installed(self, index: Index) -> None:
         """Another replica's snapshot is in place. One of our own may still be being written."""
-        self.last = max(self.last, index)
+        self._reached(index)
 
     def taken(self, index: Index) -> Index:
         """The snapshot is durable; return the index up to which the log may be dropped."""
         self.running = False
-        self.last = max(self.last, index)
+        self._reached(index)
         return max(0, index - self._settings.entries_kept)
+
+    def _reached(self, index: Index) -> None:
+        self.last = max(self.last, index)
+        self.full_at = self.last + self._settings.entries
 
     def failed(self, now: Millis) -> None:
         """It could not be written; try again later, not at once."""

@@ -96,7 +96,7 @@ class Replica:
         self._leader_known_at = self._housekeeping_at = self._touch_at = now
         self._cluster_time = ClusterTime(now)
         self._wall_ms: Millis = 0
-        self._snapshot_may_be_due = True  # looked at now and then, not after every entry
+        self._snapshot_may_be_due = True  # looked at 20 times a second, and after many entries
         self.now = now  # of this turn
 
     # ------------------------------------------------------------------ what can be seen
@@ -343,11 +343,11 @@ class Replica:
         snapshot that is due.
         """
         if not self.health.differs:
-            machine = self.machine
+            machine, compaction = self.machine, self.snapshots.compaction
             if self._commit > machine.revision:
                 self._applying.apply(machine, self._commit, now)
+                self._snapshot_may_be_due |= machine.revision >= compaction.full_at
             self.reads.serve(machine.revision)
-            compaction = self.snapshots.compaction
             if self._snapshot_may_be_due or compaction.asked:
                 self._snapshot_may_be_due = False
                 if compaction.is_due(machine.revision, now, len(machine.tree)):

@@ -88,6 +88,11 @@ class PeerLinks:
     def send(self, batch: list[tuple[NodeId, PeerMessage]]) -> None:
         """Send messages in order, one write per link; what has no link is dropped."""
         encoder = self.driver.replica.encoder
+        if len(batch) == 1:
+            peer, message = batch[0]
+            if peer in self.links:
+                self.links[peer].write(codec.encode(message, encoder))
+            return
         gathered: dict[NodeId, list[bytes]] = {}
         last: PeerMessage | None = None
         frame = b""

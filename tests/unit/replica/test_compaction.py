@@ -87,3 +87,16 @@ def test_a_burst_after_quiet_is_not_quiet():
     assert not compaction.is_due(250, 2_500, 1)
     assert not compaction.is_due(250, 3_000, 1)
     assert compaction.is_due(250, 4_000, 1)
+
+
+def test_it_is_known_where_enough_entries_are_behind_the_last_snapshot():
+    compaction = Compaction(CompactionSettings(entries=100), 7)
+    assert compaction.full_at == 107
+    assert not compaction.is_due(106, 0, 1)
+    assert compaction.is_due(107, 0, 1)
+    compaction.started()
+    compaction.taken(50)
+    assert compaction.full_at == 150
+    compaction.installed(200)
+    compaction.installed(90)
+    assert compaction.full_at == 300
