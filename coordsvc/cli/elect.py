@@ -15,7 +15,7 @@ import click
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.cli import answers, output
 from coordsvc.cli.lock import NOTE_MAX, TTL_HELP, own_name, place_of, run_guarded
-from coordsvc.cli.shared import Shared, failures, parameters, shared
+from coordsvc.cli.shared import Seconds, Shared, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection, Unreachable
 from coordsvc_client.claims import Claim
 
@@ -27,7 +27,7 @@ LEADER: Final = "leader"
 @click.argument("name")
 @click.option("--value", default="", help="What others learn of the leader, such as an address.")
 @click.option("--observe", is_flag=True, help="Print each leader, without standing for election.")
-@click.option("--ttl", default=15.0, type=click.FloatRange(1), show_default=True, help=TTL_HELP)
+@click.option("--ttl", default=15.0, type=Seconds(1), show_default=True, help=TTL_HELP)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def elect(name: str, *, value: str, observe: bool, ttl: float, command: tuple[str, ...]) -> None:
     """Run COMMAND only while leading the election NAME (a path, or a name within /elections).

@@ -13,7 +13,7 @@ import click
 from coordsvc.base.vocabulary import codes
 from coordsvc.cli.exits import KILLED, LOST, NOT_ACQUIRED
 from coordsvc.cli.guard import CannotRunError, GuardedChild
-from coordsvc.cli.shared import Failure, failures, parameters, shared
+from coordsvc.cli.shared import Failure, Seconds, failures, parameters, shared
 from coordsvc_client.blocking import CallFailed, Connection
 from coordsvc_client.claims import Claim, ClaimState
 
@@ -64,13 +64,11 @@ def run_guarded(
 
 @click.command(params=parameters())
 @click.argument("name")
-@click.option(
-    "-w", "--wait", "wait_s", type=click.FloatRange(0), help="Seconds; default: for ever."
-)
+@click.option("-w", "--wait", "wait_s", type=Seconds(0), help="Seconds; default: for ever.")
 @click.option("-n", "--no-wait", is_flag=True, help="Give up at once if it is taken.")
 @click.option("-s", "--shared", "is_shared", is_flag=True, help="Others may share it.")
 @click.option("--note", help="What others see beside the lock.  [default: the command]")
-@click.option("--ttl", default=15.0, type=click.FloatRange(1), show_default=True, help=TTL_HELP)
+@click.option("--ttl", default=15.0, type=Seconds(1), show_default=True, help=TTL_HELP)
 @click.option(
     "-E",
     "--conflict-exit-code",

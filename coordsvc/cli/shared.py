@@ -5,6 +5,7 @@ The options may stand before or after the name of the command; the later one cou
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,19 @@ HTTP_PORT_ABOVE: Final = 6_000
 TIMEOUT_S: Final = 10.0
 WRITE_SESSION_MS: Final = 5_000
 _KEY: Final = "coordctl."
+
+
+class Seconds(click.FloatRange):
+    """A span of time, which has an end: neither `inf` nor `nan`, that Python reads too."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number of seconds that was given."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no span of time", param, ctx)
+        return seconds
 
 
 class Failure(Exception):
@@ -142,7 +156,7 @@ def parameters() -> list[click.Parameter]:
         _option(["-q", "--quiet"], flag=True, help="Print nothing but data."),
         _option(
             ["--timeout"],
-            kind=click.FloatRange(min=0.0, min_open=True),
+            kind=Seconds(min=0.0, min_open=True),
             metavar="SECONDS",
             envvar="COORDSVC_TIMEOUT",
             help=f"How long to wait for an answer.  [default: {TIMEOUT_S:g}]",
@@ -154,7 +168,7 @@ def _option(
     names: list[str],
     *,
     help: str,  # noqa: A002 - click's word
-    kind: click.Choice[str] | click.FloatRange | None = None,
+    kind: click.Choice[str] | Seconds | None = None,
     metavar: str | None = None,
     envvar: str | None = None,
     flag: bool = False,

@@ -8,7 +8,7 @@ import click
 
 from coordsvc.base.vocabulary import ops
 from coordsvc.cli import answers, output
-from coordsvc.cli.shared import failures, parameters, shared
+from coordsvc.cli.shared import Seconds, failures, parameters, shared
 from coordsvc_client.blocking import Answer
 
 _fence = click.option(
@@ -84,7 +84,7 @@ def set_(path: str, data: str, if_version: int, fences: tuple[str, ...]) -> None
 @click.argument("data", required=False)
 @click.option("-s", "--sequential", is_flag=True, help="Append a growing number to the name.")
 @click.option("--container", is_flag=True, help="Removed when its last child is gone.")
-@click.option("--ttl", type=click.FloatRange(0, min_open=True), help="Seconds it lives unset.")
+@click.option("--ttl", type=Seconds(0, min_open=True), help="Seconds it lives unset.")
 @click.option("-e", "--ephemeral", is_flag=True, hidden=True)
 @_parents
 @_fence

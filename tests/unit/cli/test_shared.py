@@ -110,3 +110,19 @@ def test_no_answer_in_time_is_exit_code_124(server):
     server.silent = True
     done = coordctl("--timeout", "0.3", "get", "/a", endpoint=server.endpoint)
     assert done.returncode == 124
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--timeout", "#", "get", "/a"),
+        ("lock", "a", "-w", "#", "--", "true"),
+        ("lock", "a", "--ttl", "#", "--", "true"),
+        ("elect", "a", "--ttl", "#", "--", "true"),
+        ("create", "/a", "--ttl", "#"),
+    ],
+)
+def test_a_time_without_an_end_is_wrong_usage(ctl, words, number):
+    result = ctl(*(number if word == "#" else word for word in words))
+    assert result.exit_code == 2
