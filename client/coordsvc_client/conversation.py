@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from coordsvc_client.claims import ClaimTable
 from coordsvc_client.greeting import SESSION_ENDERS, Greeting
-from coordsvc_client.lease import Lease
+from coordsvc_client.lease import PINGS_PER_TIMEOUT, Lease
 from coordsvc_client.requests import MUTATION, NEVER, Request, RequestQueue, ignore
 from coordsvc_client.silence import SILENCE_MS, Silence
 from coordsvc_client.watching import WatchTable
@@ -105,6 +105,9 @@ class Conversation:
         self.on_state = on_state
         self._splitter = FrameSplitter()
         self._out: list[bytes] = []
+        self.calm_ms: int = 0
+        """What begins after a call of `deadline` is due no sooner than so long after it began, but
+        for what `requests.due` says: before that there is no need to ask for the deadline again."""
         self._connected: bool = False
         self._may_send: bool = False
         self._hello_at = -1
@@ -143,6 +146,7 @@ class Conversation:
         assert not self._connected
         assert greeting is None or greeting.session == self.session, "it greets for this session"
         self._connected = True
+        self.calm_ms = 0
         if greeting is None:
             greeting = self.greet(now)
             self._out.append(greeting.hello)
@@ -160,6 +164,7 @@ class Conversation:
     def end(self, now: int) -> None:
         """Note that the connection is gone. Open requests wait for the next one."""
         self._connected = self._may_send = self.welcomed = self.draining = False
+        self.calm_ms = 0
         self.farewell = None
         self.node = ""
         self._out.clear()
@@ -188,7 +193,10 @@ class Conversation:
         """Take bytes from the server; call back for every answer and event in them."""
         try:
             for body in self._splitter.split(data):
-                for message in _messages_of(body):
+                messages = decode(body)
+                if type(messages) is not list:
+                    raise FrameError("a frame that is no array")
+                for message in messages:
                     if self.farewell is not None:
                         break
                     self._receive(message, now)
@@ -199,7 +207,9 @@ class Conversation:
         self.silence.heard(now, waiting=self.requests.in_flight > 0)
         self._update_state(now)
 
-    def _receive(self, message: list[object], now: int) -> None:
+    def _receive(self, message: object, now: int) -> None:
+        if type(message) is not list:
+            raise FrameError("a message that is no array")
         if len(message) == 4:  # a reply, nearly always: the match below would double its cost
             serial, code, revision, value = message
             if type(serial) is type(code) is type(revision) is int and serial > 0:
@@ -242,7 +252,8 @@ class Conversation:
             return  # given up meanwhile
         if revision > self.watches.shown and request.op != ops.WATCH:
             self.watches.shown = revision
-        self.revision = max(self.revision, revision)
+        if revision > self.revision:
+            self.revision = revision
         if code in PROVING_CODES:
             if request.consistency <= ops.LINEARIZABLE:
                 self.lease.prove(request.sent_at)
@@ -292,6 +303,7 @@ class Conversation:
             self.session, self._password, self.lease.timeout_ms = mine
             self.silence.suit(self.lease.timeout_ms)
         self.welcomed = self._may_send = True
+        self.calm_ms = 0
         self.cluster, self.node = cluster, node
         self.leader, self.leader_address = leader, address
         self._learn_servers(more[1:])
@@ -319,6 +331,7 @@ class Conversation:
     def _lose_session(self, code: int) -> None:
         """Give the session up for ever; the next connection opens another one."""
         self._session_end = codes.OK
+        self.calm_ms = 0
         if self.farewell is None:
             self.farewell = Farewell(code, "the session has ended")
         self.session = 0
@@ -329,6 +342,8 @@ class Conversation:
         self.requests.fail_mutations("the session has ended")
 
     def _update_state(self, now: int) -> None:
+        if self.state is State.CONNECTED and self.welcomed and now < self.lease.end():
+            return  # nearly always
         if self.session == ops.NO_SESSION or (self.session > 0 and self.lease.holds(now)):
             self._set_state(State.CONNECTED if self.welcomed else State.SUSPENDED)
         elif self.session > 0:
@@ -338,6 +353,7 @@ class Conversation:
     def _set_state(self, state: State) -> None:
         if state is not self.state:
             self.state = state
+            self.calm_ms = 0
             if self.on_state is not None:
                 self.on_state(state)
 
@@ -351,7 +367,7 @@ class Conversation:
 
     def deadline(self) -> int:
         """Return when to call `wake` at the latest."""
-        due = self.requests.deadline()
+        due = self.requests.due
         if self._connected and not self.welcomed:
             due = min(due, self._hello_at + HELLO_WAIT_MS)
         elif self.welcomed:
@@ -360,7 +376,12 @@ class Conversation:
             due = min(due, self.silence.due())
         if self.session > 0 and self.state is not State.LOST:
             due = min(due, self.lease.end())
+        self.calm_ms = self._calm_ms() if self.welcomed else 0
         return due
+
+    def _calm_ms(self) -> int:
+        """Return in how many milliseconds what begins from now on is due at the earliest."""
+        return min(self.silence.limit_ms // 2, self.lease.timeout_ms // PINGS_PER_TIMEOUT)
 
     def wake(self, now: int) -> None:
         """Do what is due: retries, deadlines, pings, doubts of the server, end of the lease."""
@@ -384,19 +405,3 @@ class Conversation:
         """Ask what a server answers by itself, to tell one that is gone from one that waits."""
         self.requests.read(ops.PING, (), ignore, consistency=ops.STALE).bound = True
         self.requests.put_first()
-
-
-def _messages_of(body: bytes) -> list[list[object]]:
-    """Return the messages of one frame.
-
-    Raises:
-        FrameError: if it is not an array of arrays.
-
-    """
-    messages = decode(body)
-    if not isinstance(messages, list):
-        raise FrameError("a frame that is no array")
-    for message in messages:
-        if not isinstance(message, list):
-            raise FrameError("a message that is no array")
-    return messages

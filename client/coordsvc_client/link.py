@@ -161,9 +161,21 @@ class Link:
 
     def receive(self, wire: Wire, data: bytes) -> None:
         """Take bytes of a connection."""
-        if wire is self._wire:
-            self.conversation.receive_data(data, self.clock())
-            self.poke()
+        if wire is not self._wire:
+            return
+        now, conversation = self.clock(), self.conversation
+        if self._flush_due:
+            conversation.receive_data(data, now)
+            return
+        self._flush_due = True  # so that those who are called back need not ask for it
+        try:
+            conversation.receive_data(data, now)
+        finally:
+            self._flush_due = False
+        if conversation.requests.wants_to_send:
+            self._send(now)
+        else:
+            self.poke()  # after those who were awaiting what has come
 
     def wire_lost(self, wire: Wire) -> None:
         """Note that a connection has ended."""
@@ -172,29 +184,37 @@ class Link:
 
     def _flush(self) -> None:
         self._flush_due = False
+        self._send(self.clock())
+
+    def _send(self, now: int) -> None:
+        """Send what there is, and see to everything else that may have become due."""
+        conversation = self.conversation
         try:
             if self._wire is not None:
-                self._serve_wire(self._wire)
-        finally:
-            self._set_timer()  # whatever a callback of the user's did: the lease goes on to run out
+                self._serve_wire(self._wire, now)
+        finally:  # whatever a callback of the user's did: the lease goes on to run out
+            due = min(now + conversation.calm_ms, conversation.requests.due)
+            if not now < self._timer_at <= due:
+                self._set_timer(now)
 
-    def _serve_wire(self, wire: Wire) -> None:
+    def _serve_wire(self, wire: Wire, now: int) -> None:
         conversation = self.conversation
         if conversation.farewell is not None:
             self._down.set()
         elif not wire.paused and wire.transport is not None:
-            data = conversation.data_to_send(self.clock())
+            data = conversation.data_to_send(now)
             if data:
                 wire.transport.write(data)
         if conversation.draining and conversation.is_idle:
             self._quiet.set()
-        self._learn_servers()
-        self._follow_leader()
+        if conversation.servers is not self._known_servers:
+            self._learn_servers()
+        if self._prefer_leader and conversation.leader != conversation.node:
+            self._follow_leader()
         if conversation.silence.is_silent and self._escape is None:
             self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
 
-    def _set_timer(self) -> None:
-        now = self.clock()
+    def _set_timer(self, now: int) -> None:
         due = min(self.conversation.deadline(), now + WAKE_MS_MAX)
         if self._timer is not None:
             if self._timer_at <= due and self._timer_at > now:
@@ -204,11 +224,12 @@ class Link:
         self._timer = self._loop.call_later(max(due - now, 1) / 1000, self._wake)
 
     def _wake(self) -> None:
-        self._timer = None
+        self._timer, self._timer_at = None, 0
+        now = self.clock()
         try:
-            self.conversation.wake(self.clock())
+            self.conversation.wake(now)
         finally:
-            self._flush()
+            self._send(now)
 
     # Connecting.
 
@@ -264,7 +285,7 @@ class Link:
             if self._escape is not None:
                 self._escape.cancel()
             conversation.end(self.clock())
-            self._set_timer()
+            self._set_timer(self.clock())
         if farewell is not None:
             log.info("left %s: %s", address, farewell.text)
         if was_welcome:
@@ -273,20 +294,17 @@ class Link:
             await asyncio.sleep(self._endpoints.failed() / 1000)
 
     def _learn_servers(self) -> None:
-        servers = self.conversation.servers
-        if servers is not self._known_servers:
-            self._known_servers = servers
-            self._endpoints.learn(servers)
+        self._known_servers = self.conversation.servers
+        self._endpoints.learn(self._known_servers)
 
     # Following the leader.
 
     def _follow_leader(self) -> None:
         conversation = self.conversation
         if (
-            not self._prefer_leader
-            or self._moving is not None
+            self._moving is not None
             or not conversation.welcomed
-            or conversation.leader in ("", conversation.node)
+            or not conversation.leader
             or not conversation.leader_address
             or self.clock() < self._move_at
             or self._is_shunned()

@@ -87,6 +87,8 @@ class RequestQueue:
         self._delayed: list[tuple[int, int, Request]] = []
         self._mutations: deque[Request] = deque()
         self._next_sweep = NEVER
+        self.due: int = NEVER
+        """When to call `wake` at the latest."""
 
     def read(
         self,
@@ -98,7 +100,7 @@ class RequestQueue:
         deadline: int = NEVER,
     ) -> Request:
         """Ask; `done` is called with the answer, or with TIMED_OUT at the deadline."""
-        return self._submit(op, args, done, consistency, deadline)
+        return self.ask(op, args, done, consistency, deadline)
 
     def mutate(
         self, op: int, args: tuple[object, ...], done: Done, *, deadline: int = NEVER
@@ -107,20 +109,21 @@ class RequestQueue:
 
         At the deadline `done` gets TIMED_OUT if nothing happened, OUTCOME_UNKNOWN if it may have.
         """
-        return self._submit(op, args, done, MUTATION, deadline)
+        return self.ask(op, args, done, MUTATION, deadline)
 
-    def _submit(
+    def ask(
         self, op: int, args: tuple[object, ...], done: Done, consistency: int, deadline: int
     ) -> Request:
-        self._serial += 1
-        request = Request(self._serial, op, args, done, consistency)
-        self._open[self._serial] = request
+        """Do as `read` does, or with the consistency MUTATION as `mutate` does."""
+        self._serial = serial = self._serial + 1
+        self._open[serial] = request = Request(serial, op, args, done, consistency)
         self._unsent.append(request)
         if consistency == MUTATION:
             self._mutations.append(request)
-        if deadline != NEVER:
-            request.deadline = deadline
-            self._next_sweep = min(self._next_sweep, deadline)
+        request.deadline = deadline
+        if deadline < self._next_sweep:
+            self._next_sweep = deadline
+            self.due = min(self.due, deadline)
         return request
 
     @property
@@ -156,6 +159,11 @@ class RequestQueue:
         """Return the request on the wire with this serial, if there is one."""
         request = self._open.get(serial)
         return request if request is not None and request.in_flight else None
+
+    @property
+    def wants_to_send(self) -> bool:
+        """Tell whether there is something that `fill` may take."""
+        return bool(self._unsent)
 
     def put_first(self) -> None:
         """Send the request asked last before all others."""
@@ -194,8 +202,7 @@ class RequestQueue:
             request.sends += 1
             self.in_flight += 1
             room -= 1
-            out.append(len(body).to_bytes(4, "big"))
-            out.append(body)
+            out.append(len(body).to_bytes(4, "big") + body)
 
     def _refuse(self, request: Request, code: int, text: str) -> None:
         """End a request that no server could take."""
@@ -220,6 +227,7 @@ class RequestQueue:
         request.refusals += 1
         wait_ms = min(RETRY_MS_MIN << min(request.refusals, 10), RETRY_MS_MAX)
         heapq.heappush(self._delayed, (now + wait_ms, request.serial, request))
+        self.due = min(self.due, now + wait_ms)
 
     def refused(self) -> None:
         """Note that nothing of what is on the wire was or will be done."""
@@ -230,6 +238,7 @@ class RequestQueue:
     def requeue(self) -> None:
         """Line everything open up again after the connection; what was on the wire is in doubt."""
         self._delayed.clear()
+        self.due = self._next_sweep
         for request in list(self._open.values()):
             if request.bound:
                 self.close(request)
@@ -256,16 +265,13 @@ class RequestQueue:
             unknown = request.consistency == MUTATION and request.maybe
             request.done(codes.OUTCOME_UNKNOWN if unknown else code, 0, text)
 
-    def deadline(self) -> int:
-        """Return when to call `wake` at the latest."""
-        return min(self._next_sweep, self._delayed[0][0]) if self._delayed else self._next_sweep
-
     def wake(self, now: int) -> None:
         """Line up what is to be tried again; give up what is past its deadline."""
         while self._delayed and self._delayed[0][0] <= now:
             self._unsent.append(heapq.heappop(self._delayed)[2])
         if now >= self._next_sweep:
             self._sweep(now)
+        self.due = min(self._next_sweep, self._delayed[0][0] if self._delayed else NEVER)
 
     def _sweep(self, now: int) -> None:
         for request in [r for r in self._open.values() if r.deadline <= now]:

@@ -15,7 +15,7 @@ from coordsvc_client.errors import BadRequest, Closed, CoordError, Unavailable, 
 from coordsvc_client.link import Link
 from coordsvc_client.listeners import call
 from coordsvc_client.model import CONSISTENCIES, Consistency, Guard, Seconds, ms_of
-from coordsvc_client.requests import Done
+from coordsvc_client.requests import MUTATION, Done
 from coordsvc_client.stream import WatchStream
 from coordsvc_client.wire import codes, ops
 
@@ -163,12 +163,11 @@ class SessionClient:
         Paths are the cluster's own, without regard to a chroot. For load generators.
         """
         deadline = self.link.clock() + (self.timeout_ms if timeout_ms is None else timeout_ms)
-        requests = self._conversation.requests
         if op in ops.MUTATIONS:
-            requests.mutate(op, args, done, deadline=deadline)
-        else:
-            level = ops.LINEARIZABLE if consistency is None else consistency
-            requests.read(op, args, done, consistency=level, deadline=deadline)
+            consistency = MUTATION
+        elif consistency is None:
+            consistency = ops.LINEARIZABLE
+        self._conversation.requests.ask(op, args, done, consistency, deadline)
         self.link.poke()
 
     async def request(

@@ -45,7 +45,7 @@ class Silence:
 
     def asked(self, now: int) -> None:
         """Note that something was sent that is to be answered."""
-        if self.due() == NEVER and not self.is_silent:
+        if self._knock_at == self._silent_at == NEVER and not self.is_silent:
             self._knock_at = now + self.limit_ms // 2
 
     def heard(self, now: int, *, waiting: bool) -> None:

@@ -6,6 +6,7 @@ of a native payload is never zero, which tells the protocol apart from ZooKeeper
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,7 @@ FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
 _packer: Final = msgpack.Packer(use_bin_type=True, autoreset=True)
 pack: Final[Callable[[object], bytes]] = _packer.pack
 """Encode one value. Shared: the packer keeps no state between calls."""
+_length: Final = struct.Struct("!I").unpack_from
 _array_head: Final[Callable[[int], bytes]] = _packer.pack_array_header
 
 
@@ -91,10 +93,12 @@ class FrameSplitter:
         if self._kept:
             data = self._kept + data
             self._kept = b""
-        bodies: list[bytes] = []
         at, end = 0, len(data)
+        if HEADER_BYTES < end <= self.frame_bytes_max and _length(data)[0] == end - HEADER_BYTES:
+            return [data[HEADER_BYTES:]]  # just one frame: nearly always
+        bodies: list[bytes] = []
         while end - at >= HEADER_BYTES:
-            size = int.from_bytes(data[at : at + 4], "big")
+            (size,) = _length(data, at)
             if size == 0 or size > self.frame_bytes_max:
                 raise FrameError(f"a frame of {size} bytes; the limit is {self.frame_bytes_max}")
             stop = at + HEADER_BYTES + size

@@ -131,10 +131,10 @@ def test_retries_wait_longer_each_time_up_to_a_bound():
     for _ in range(12):
         assert len(sent(requests)) == 1
         requests.retry(request, codes.NO_QUORUM, now)
-        waits.append(requests.deadline() - now)
+        waits.append(requests.due - now)
         requests.wake(now)
         assert sent(requests) == []
-        now = requests.deadline()
+        now = requests.due
         requests.wake(now)
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (40, 500)
@@ -143,13 +143,13 @@ def test_retries_wait_longer_each_time_up_to_a_bound():
 def test_the_next_deadline_is_that_of_the_first_to_be_late():
     requests = RequestQueue()
     answers = []
-    assert requests.deadline() == NEVER
+    assert requests.due == NEVER
     requests.read(ops.PING, (), record(answers), deadline=300)
     requests.read(ops.PING, (), record(answers), deadline=200)
-    assert requests.deadline() == 200
+    assert requests.due == 200
     requests.wake(200)
     assert answers == [codes.TIMED_OUT]
-    assert requests.deadline() == 300
+    assert requests.due == 300
 
 
 def test_the_end_of_a_session_ends_mutations_and_leaves_reads():
