@@ -193,19 +193,21 @@ class Conversation:
         """Take bytes from the server; call back for every answer and event in them."""
         try:
             for body in self._splitter.split(data):
-                messages = decode(body)
-                if type(messages) is not list:
-                    raise FrameError("a frame that is no array")
-                for message in messages:
-                    if self.farewell is not None:
-                        break
-                    self._receive(message, now)
+                self._receive_frame(decode(body), now)
         except FrameError as error:
             self.farewell = Farewell(codes.BAD_FRAME, f"the server broke the protocol: {error}")
         if self._session_end:
             self._lose_session(self._session_end)
         self.silence.heard(now, waiting=self.requests.in_flight > 0)
         self._update_state(now)
+
+    def _receive_frame(self, messages: object, now: int) -> None:
+        if type(messages) is not list:
+            raise FrameError("a frame that is no array")
+        for message in messages:
+            if self.farewell is not None:
+                break
+            self._receive(message, now)
 
     def _receive(self, message: object, now: int) -> None:
         if type(message) is not list:
@@ -252,8 +254,7 @@ class Conversation:
             return  # given up meanwhile
         if revision > self.watches.shown and request.op != ops.WATCH:
             self.watches.shown = revision
-        if revision > self.revision:
-            self.revision = revision
+        self.revision = max(self.revision, revision)
         if code in PROVING_CODES:
             if request.consistency <= ops.LINEARIZABLE:
                 self.lease.prove(request.sent_at)

@@ -41,8 +41,7 @@ class Lease:
 
     def prove(self, sent_at: int) -> None:
         """Note that a request sent at `sent_at` was answered by a cluster that knew the session."""
-        if sent_at > self.proved_at:
-            self.proved_at = sent_at
+        self.proved_at = max(self.proved_at, sent_at)
         if sent_at >= self._doubt_from:
             self._doubt_from = -1
 

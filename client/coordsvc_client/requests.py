@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from coordsvc_client.wire import codes, ops
-from coordsvc_client.wire.framing import FRAME_BYTES_MAX, pack
+from coordsvc_client.wire.framing import FRAME_BYTES_MAX, head_of, pack
 
 NEVER: Final = 1 << 62
 """A deadline that does not come."""
@@ -202,7 +202,7 @@ class RequestQueue:
             request.sends += 1
             self.in_flight += 1
             room -= 1
-            out.append(len(body).to_bytes(4, "big") + body)
+            out.append(head_of(len(body)) + body)
 
     def _refuse(self, request: Request, code: int, text: str) -> None:
         """End a request that no server could take."""

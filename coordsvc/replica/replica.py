@@ -148,7 +148,7 @@ class Replica:
 
     def touch(self, session: SessionId, now: Millis) -> None:
         """Something came from the client of this session: it lives."""
-        if self.leading:
+        if self.raft.leader == self.node:
             self.liveness.heard(session, now)
         else:
             self.desk.touched[session] = None
@@ -187,12 +187,18 @@ class Replica:
             client.read_refused(serial, codes.BEHIND, DIFFERS)
         elif consistency == ops.LINEARIZABLE:
             self.reads.add(client, serial, read)
-        elif consistency == ops.STALE or min_revision <= self.applied:
+        elif self.serves_at_once(consistency, min_revision):
             client.serve(read)
         else:
             self.reads.add_behind(
                 client, serial, read, index=min_revision, give_up=now + READ_PATIENCE_MS
             )
+
+    def serves_at_once(self, consistency: int, min_revision: Index) -> bool:
+        """Tell whether what is applied here is an answer to such a read."""
+        if consistency == ops.LINEARIZABLE or self.health.differs:
+            return False
+        return consistency == ops.STALE or min_revision <= self.machine.revision
 
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""

@@ -153,8 +153,8 @@ class ClientSocket(asyncio.Protocol):
     """One connection."""
 
     __slots__ = (
-        "_address", "_conversation", "_counters", "_driver", "_first", "_host", "_port", "_resting",
-        "_since", "_transport", "secure",
+        "_address", "_conversation", "_counters", "_driver", "_first", "_hall", "_host", "_port",
+        "_resting", "_since", "_transport", "secure",
     )  # fmt: skip
 
     def __init__(self, port: ClientPort, *, secure: bool = False) -> None:
@@ -162,6 +162,7 @@ class ClientSocket(asyncio.Protocol):
         self.secure = secure
         """Whether it speaks TLS."""
         self._driver = port.driver
+        self._hall = port.hall
         self._counters: Counters = port.driver.counters
         self._transport: asyncio.Transport | None = None
         self._conversation: Conversation | None = None
@@ -208,6 +209,10 @@ class ClientSocket(asyncio.Protocol):
             self._driver.fail(error)
         if conversation.clogged:
             self._rest(conversation)
+        dirty = self._hall.dirty
+        if dirty and dirty[-1] is conversation:
+            dirty.pop()  # it has answered already: sent while everything is at hand
+            self.flush()
         self._driver.schedule()
 
     def _begin(self, first: bytes) -> Conversation | None:

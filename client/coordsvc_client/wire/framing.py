@@ -20,6 +20,8 @@ _packer: Final = msgpack.Packer(use_bin_type=True, autoreset=True)
 pack: Final[Callable[[object], bytes]] = _packer.pack
 """Encode one value. Shared: the packer keeps no state between calls."""
 _length: Final = struct.Struct("!I").unpack_from
+head_of: Final[Callable[[int], bytes]] = struct.Struct("!I").pack
+"""What stands before a body of so many bytes."""
 _array_head: Final[Callable[[int], bytes]] = _packer.pack_array_header
 
 
@@ -30,13 +32,13 @@ class FrameError(Exception):
 def encode_frame(value: object) -> bytes:
     """Return `value` as one frame."""
     body: bytes = pack(value)
-    return len(body).to_bytes(4, "big") + body
+    return head_of(len(body)) + body
 
 
 def frame_of_packed(values: list[bytes]) -> bytes:
     """Return one frame with an array of values that are packed already."""
     body = _array_head(len(values)) + b"".join(values)
-    return len(body).to_bytes(4, "big") + body
+    return head_of(len(body)) + body
 
 
 def decode(body: bytes) -> object:

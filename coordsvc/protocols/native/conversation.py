@@ -53,8 +53,11 @@ class NativeConversation:
     __slots__ = (
         "_address", "_congested", "_dirty", "_hall", "_hello", "_outbox", "_packed", "_prefix",
         "_reading", "_replica", "_splitter", "_stage", "_unsent_bytes", "_waiting",
-        "_waiting_bytes", "_who", "pending", "session", "told",
+        "_waiting_bytes", "_who", "closed", "pending", "session", "told",
     )  # fmt: skip
+
+    clogged: Final = False
+    """Never: what cannot be taken is refused."""
 
     def __init__(self, hall: Hall, address: str) -> None:
         self._hall = hall
@@ -62,6 +65,8 @@ class NativeConversation:
         self._address = address
         self._who = who_at(address)
         self._stage = _GREETING
+        self.closed = False
+        """Whether the connection is to be closed once everything is sent."""
         self._splitter = FrameSplitter()
         self._hello: Hello | None = None
         self._prefix = b""
@@ -81,19 +86,9 @@ class NativeConversation:
     # ------------------------------------------------------------------ from the client
 
     @property
-    def closed(self) -> bool:
-        """Whether the connection is to be closed once everything is sent."""
-        return self._stage == _CLOSED
-
-    @property
     def waits_for_greeting(self) -> bool:
         """Whether the client has yet to say who it is."""
         return self._stage == _GREETING
-
-    @property
-    def clogged(self) -> bool:
-        """Never: what cannot be taken is refused."""
-        return False
 
     def is_silent(self, _now: Millis) -> bool:
         """Never: the leader tells of a session that was not heard from."""
@@ -119,7 +114,7 @@ class NativeConversation:
 
     def lost(self) -> None:
         """The connection is gone."""
-        self._stage = _CLOSED
+        self._stage, self.closed = _CLOSED, True
         self._replica.disconnect(self)
 
     def _before_open(self, bodies: list[bytes], now: Millis) -> None:
@@ -233,9 +228,13 @@ class NativeConversation:
         except BadReadError as error:
             self.refused(serial, codes.MALFORMED, str(error))
             return
-        if isinstance(read, Read) and op == ops.UNWATCH:
-            self._unwatch(read)
-            return
+        if type(read) is Read:
+            if op == ops.UNWATCH:
+                self._unwatch(read)
+                return
+            if self._replica.serves_at_once(consistency, min_revision):
+                self._answer(read)
+                return
         self._reading += 1
         self._replica.read(
             self, serial, read, consistency=consistency, min_revision=min_revision, now=now
@@ -279,7 +278,7 @@ class NativeConversation:
         if self._stage == _CLOSED:
             return
         self._send([ops.GOODBYE, code, text])
-        self._stage = _CLOSED
+        self._stage, self.closed = _CLOSED, True
         self._replica.disconnect(self)
 
     def decided(self, applied: Applied) -> None:
@@ -316,6 +315,9 @@ class NativeConversation:
             self._watch(read)
             return
         assert isinstance(read, Read)
+        self._answer(read)
+
+    def _answer(self, read: Read) -> None:
         if self._unsent_bytes > limits.OUTBOX_BYTES_MAX:
             self.refused(read.serial, codes.OVERLOADED, "too much is waiting to be sent")
         else:
@@ -327,7 +329,7 @@ class NativeConversation:
                 if code:
                     hall.count_failure(code)
             self._unsent_bytes += weight_of(value)
-            self._send([read.serial, code, self._replica.applied, value])
+            self._send([read.serial, code, self._replica.machine.revision, value])
 
     def notify(self, watch_id: int, event: Event) -> None:
         """Pass on a change."""
