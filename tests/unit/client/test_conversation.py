@@ -307,3 +307,29 @@ def test_an_error_of_a_callback_is_not_taken_for_one_of_the_server(open_talk):
 def test_to_open_a_session_more_patience_is_needed_than_to_attach_one(open_talk):
     assert open_talk.conversation.patience_ms() == SILENCE_MS
     assert Talk().conversation.patience_ms() == HELLO_WAIT_MS
+
+
+def test_nothing_that_begins_later_is_due_before_the_calm_is_over(open_talk):
+    talk, conversation = open_talk, open_talk.conversation
+    assert conversation.calm_ms == 0, "a welcome changes much: the deadline is to be asked for"
+    conversation.deadline()
+    assert conversation.calm_ms == SILENCE_MS // 2
+    conversation.requests.read(ops.GET, ("/a",), talk.done)
+    talk.sent(now=300)
+    assert conversation.deadline() >= 300 + conversation.calm_ms
+    talk.say([1, codes.OK, 51, None], now=400)
+    assert conversation.calm_ms, "an answer changes nothing"
+    conversation.end(500)
+    assert conversation.calm_ms == 0
+
+
+def test_a_lease_that_is_proved_late_may_end_soon(open_talk):
+    talk, conversation = open_talk, open_talk.conversation
+    conversation.requests.read(ops.GET, ("/a",), talk.done)
+    talk.sent(now=100)
+    conversation.wake(9_000)
+    conversation.deadline()
+    assert (conversation.state, conversation.calm_ms > 0) == (State.LOST, True)
+    talk.say([1, codes.OK, 51, None], now=9_050)
+    assert (conversation.state, conversation.calm_ms) == (State.CONNECTED, 0)
+    assert conversation.deadline() <= 9_100

@@ -7,6 +7,7 @@ from coordsvc_client import (
     Timeout,
 )
 from coordsvc_client.wire import ops
+from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
 from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
 
@@ -263,3 +264,41 @@ async def test_the_error_of_a_callback_does_not_stop_the_clock():
     await asyncio.sleep(60)
     assert State.LOST in states
     await c.close()
+
+
+@virtual
+async def test_what_a_callback_asks_leaves_before_the_loop_turns():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        (pipe,) = cluster.pipes
+        answers = []
+
+        def answered(code, _revision, _value):
+            answers.append(code)
+            if len(answers) == 1:
+                c.submit(ops.GET, ("/",), answered)
+
+        c.submit(ops.GET, ("/",), answered)
+        written = []
+        pipe.write = written.append
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        (request,) = written
+        (serial,) = [decode(body)[1] for body in FrameSplitter().split(request)]
+        pipe.protocol.data_received(encode_frame([[serial, 0, 200, None]]))
+        assert (answers, len(written)) == ([0], 2)
+        pipe.protocol.data_received(encode_frame([[serial + 1, 0, 200, None]]))
+        del pipe.write
+
+
+@virtual
+async def test_a_timer_is_not_looked_at_for_each_answer():
+    cluster = FakeCluster()
+    async with await cluster.connect() as c:
+        await c.get("/")
+        asked = []
+        deadline = c.link.conversation.deadline
+        c.link.conversation.deadline = lambda: asked.append(1) or deadline()
+        for _ in range(100):
+            await c.get("/")
+        assert len(asked) <= 2

@@ -355,3 +355,27 @@ async def test_nothing_is_read_while_the_conversation_has_enough_to_do(port):
     async with asyncio.timeout(5):
         assert await reader.readexactly(4) == b"!two"
     writer.close()
+
+
+async def test_an_answer_that_is_there_at_once_does_not_wait_for_the_turn(port):
+    port.driver.schedule = lambda: None
+    reader, writer = await dial(port)
+    writer.write(b"hello")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(5) == b"hello"
+    assert port.hall.dirty == [], "and is not looked for again"
+    writer.close()
+
+
+async def test_what_other_connections_have_to_send_waits_for_the_turn(port):
+    _, one = await begin(port)
+    _, two = await begin(port)
+    first, second = EchoTalk.made
+    port.hall.dirty.append(first)
+    second.hall = FakeHall()  # it answers, and is not the last in line
+    port.driver.schedule = lambda: None
+    two.write(b"later")
+    await asyncio.sleep(0.05)
+    assert (port.hall.dirty, second.out) == ([first], b"later")
+    one.close()
+    two.close()
