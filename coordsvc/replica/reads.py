@@ -41,7 +41,7 @@ class ReadQueue:
         self._new.append((client, serial, read))
 
     def add_behind(
-        self, client: Client, serial: int, read: object, *, index: Index, give_up: Millis
+        self, client: Client, serial: int, read: object, index: Index, give_up: Millis
     ) -> None:
         """Queue a read until the state reaches `index`."""
         self._behind.append((index, give_up, [(client, serial, read)]))

@@ -190,15 +190,12 @@ class Replica:
         elif self.serves_at_once(consistency, min_revision):
             client.serve(read)
         else:
-            self.reads.add_behind(
-                client, serial, read, index=min_revision, give_up=now + READ_PATIENCE_MS
-            )
+            self.reads.add_behind(client, serial, read, min_revision, now + READ_PATIENCE_MS)
 
     def serves_at_once(self, consistency: int, min_revision: Index) -> bool:
         """Tell whether what is applied here is an answer to such a read."""
-        if consistency == ops.LINEARIZABLE or self.health.differs:
-            return False
-        return consistency == ops.STALE or min_revision <= self.machine.revision
+        is_new = consistency == ops.SEQUENTIAL and min_revision <= self.machine.revision
+        return (is_new or consistency == ops.STALE) and not self.health.differs
 
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""
