@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, SessionId
+from coordsvc.base.vocabulary import ops
 from coordsvc.replica.ports import Client
 
 ASK_AGAIN_MS: Final = 1_000  # a confirmation not answered for so long is asked for again
@@ -17,6 +18,12 @@ READ_PATIENCE_MS: Final = 5_000  # a read waits so long for this replica to catc
 
 Waiting: TypeAlias = tuple[Client, int, object]
 """Who asked, the serial, and what the conversation will be given to serve."""
+
+
+def is_served_at_once(consistency: int, min_revision: Index, applied: Index) -> bool:
+    """Tell whether the state at `applied` will do for such a read, unless it is in doubt."""
+    is_new = consistency == ops.SEQUENTIAL and min_revision <= applied
+    return is_new or consistency == ops.STALE
 
 
 class ReadQueue:

@@ -35,7 +35,7 @@ from coordsvc.replica.members import Members, MembersAnswer
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.replica.ports import Client
 from coordsvc.replica.proposing import Proposals
-from coordsvc.replica.reads import ASK_AGAIN_MS, READ_PATIENCE_MS, ReadQueue
+from coordsvc.replica.reads import ASK_AGAIN_MS, READ_PATIENCE_MS, ReadQueue, is_served_at_once
 from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.snapshots import SnapshotTraffic
 from coordsvc.replica.telling import Telling
@@ -187,15 +187,10 @@ class Replica:
             client.read_refused(serial, codes.BEHIND, DIFFERS)
         elif consistency == ops.LINEARIZABLE:
             self.reads.add(client, serial, read)
-        elif self.serves_at_once(consistency, min_revision):
+        elif is_served_at_once(consistency, min_revision, self.applied):
             client.serve(read)
         else:
             self.reads.add_behind(client, serial, read, min_revision, now + READ_PATIENCE_MS)
-
-    def serves_at_once(self, consistency: int, min_revision: Index) -> bool:
-        """Tell whether what is applied here is an answer to such a read."""
-        is_new = consistency == ops.SEQUENTIAL and min_revision <= self.machine.revision
-        return (is_new or consistency == ops.STALE) and not self.health.differs
 
     def receive(self, peer: NodeId, message: PeerMessage, now: Millis) -> None:
         """Take a message of another replica."""

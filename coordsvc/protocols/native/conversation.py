@@ -26,6 +26,7 @@ from coordsvc.protocols.native.reads import (
 from coordsvc.replica.codec import command_prefix
 from coordsvc.replica.disk_room import grows
 from coordsvc.replica.health import DIFFERS
+from coordsvc.replica.reads import is_served_at_once
 from coordsvc.state.acl import READ, who_at
 from coordsvc.state.commands import validate
 from coordsvc.state.events import Event, LockChange
@@ -232,7 +233,9 @@ class NativeConversation:
             if op == ops.UNWATCH:
                 self._unwatch(read)
                 return
-            if self._replica.serves_at_once(consistency, min_revision):
+            replica = self._replica
+            at_once = is_served_at_once(consistency, min_revision, replica.machine.revision)
+            if at_once and not replica.health.differs:
                 self._answer(read)
                 return
         self._reading += 1

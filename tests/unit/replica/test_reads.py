@@ -1,6 +1,7 @@
 """When reads may be served."""
 
-from coordsvc.replica.reads import ReadQueue
+from coordsvc.base.vocabulary import ops
+from coordsvc.replica.reads import ReadQueue, is_served_at_once
 
 
 class Reader:
@@ -144,3 +145,10 @@ def test_a_late_answer_to_an_earlier_life_confirms_nothing():
     after.ask(0)
     after.confirmed(old, 7, lapsed=[], give_up=99)
     assert after.give_up(99) == [], "nothing waits for the state: nothing was confirmed"
+
+
+def test_what_is_applied_will_do_for_a_stale_read_and_for_one_that_asks_for_no_more():
+    assert is_served_at_once(ops.STALE, 9, applied=5)
+    assert is_served_at_once(ops.SEQUENTIAL, 5, applied=5)
+    assert not is_served_at_once(ops.SEQUENTIAL, 6, applied=5)
+    assert not is_served_at_once(ops.LINEARIZABLE, 0, applied=5)
