@@ -54,11 +54,8 @@ class NativeConversation:
     __slots__ = (
         "_address", "_congested", "_dirty", "_hall", "_hello", "_outbox", "_packed", "_prefix",
         "_reading", "_replica", "_splitter", "_stage", "_unsent_bytes", "_waiting",
-        "_waiting_bytes", "_who", "closed", "pending", "session", "told",
+        "_waiting_bytes", "_who", "clogged", "closed", "pending", "session", "told",
     )  # fmt: skip
-
-    clogged: Final = False
-    """Never: what cannot be taken is refused."""
 
     def __init__(self, hall: Hall, address: str) -> None:
         self._hall = hall
@@ -68,6 +65,12 @@ class NativeConversation:
         self._stage = _GREETING
         self.closed = False
         """Whether the connection is to be closed once everything is sent."""
+        self.clogged = False
+        """Whether so much waits for the session that no more should be read for now.
+
+        Behind it what cannot be taken is refused. Here that would shut out a client that has much
+        under way: it sends all of it behind its greeting.
+        """
         self._splitter = FrameSplitter()
         self._hello: Hello | None = None
         self._prefix = b""
@@ -127,10 +130,12 @@ class NativeConversation:
             return
         self._waiting += bodies
         self._waiting_bytes += sum(map(len, bodies))
-        if (
-            self._waiting_bytes > limits.FRAME_BYTES_MAX
-            or len(self._waiting) > limits.REQUESTS_IN_FLIGHT_MAX
-        ):
+        share = max(
+            self._waiting_bytes / limits.FRAME_BYTES_MAX,
+            len(self._waiting) / limits.REQUESTS_IN_FLIGHT_MAX,
+        )
+        self.clogged = share > 1
+        if share > 2:  # that was read all the same
             self.rejected(codes.OVERLOADED, "too much was sent before the session stood")
 
     def _greet(self, hello: Hello, now: Millis) -> None:
@@ -270,6 +275,7 @@ class NativeConversation:
             ]
         )
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self.clogged = False
         try:
             for body in waiting:
                 self._request(body, replica.now)

@@ -44,7 +44,24 @@ def test_what_may_wait_for_the_session_is_bounded():
     guest = house.guest()
     guest.hello()
     guest.send(*([1] * (limits.REQUESTS_IN_FLIGHT_MAX + 1)))
+    assert guest.talk.clogged, "nothing more is read"
+    guest.send(*([1] * limits.REQUESTS_IN_FLIGHT_MAX))
     assert guest.hear()[-1][:2] == [ops.GOODBYE, codes.OVERLOADED]
+
+
+def test_a_client_comes_back_however_much_it_has_under_way(house, guest):
+    """It sends all of it behind its greeting, and would do so again and again."""
+    session = guest.talk.session
+    again = house.guest()
+    again.send([ops.HELLO, ops.MAGIC, [1], session, b"password", 10_000, 0, "me"])
+    assert not again.talk.clogged
+    for number in range(1, 6):
+        again.send([ops.PUT, number, 1, f"/{number}", bytes(1_000_000), True, []])
+    assert again.talk.clogged
+    told = again.hear()
+    assert told[0][0] == ops.WELCOME
+    assert [each[:2] for each in told[1:]] == [[number, codes.OK] for number in range(1, 6)]
+    assert not again.talk.clogged
 
 
 def test_a_connection_without_a_session_only_reads(house):
