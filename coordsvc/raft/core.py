@@ -289,8 +289,11 @@ class Core:
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to take."""
+        out = self.out
         return (
-            not self.out
+            not (out.commit or out.send_now or out.send_after_sync or out.reads)
+            and not (out.hard_state or out.reads_failed or out.snapshot_to)
+            and not out.membership_changed
             and self.log.handed == self.log.last_index
             and self.members.current is self._shown_membership
             and (self.leader, self.term, self.role) == self._shown_leadership

@@ -191,11 +191,11 @@ class RaftLog:
 
     def hand_over(self) -> tuple[Index, list[Entry]]:
         """Return (first index, entries) that the owner must write now."""
-        first = self.handed + 1
-        entries = self.slice(first, self.last_index)
-        self.handed = self.last_index
+        first, last = self.handed + 1, self.last_index
+        entries = self._entries[first - self.base_index - 1 :]
+        self.handed = last
         if entries:
-            self._writes.append((self.last_index, self.last_term, self.last_index))
+            self._writes.append((last, entries[-1][0], last))
         return first, entries
 
     def persisted(self, index: Index, term: Term) -> None:

@@ -58,10 +58,9 @@ class ReadQueue:
         """Whether reads wait for a round."""
         return bool(self._new)
 
-    @property
-    def are_behind(self) -> bool:
-        """Whether reads wait for the state to catch up, or have not seen that it has."""
-        return bool(self._behind)
+    def are_ripe(self, applied: Index) -> bool:
+        """Tell whether `serve` would serve any."""
+        return bool(self._behind) and any(group[0] <= applied for group in self._behind)
 
     def ask(self, now: Millis) -> tuple[int, list[SessionId]]:
         """Return the token of a new round for all reads that wait, and the sessions they are of.

@@ -240,9 +240,10 @@ class Replica:
         if was_leader:
             self.reads.ask_again()
 
-    def persisted(self, now: Millis) -> None:
-        """The oldest unfinished Write is on disk."""
+    def persisted(self, now: Millis) -> bool:
+        """The oldest unfinished Write is on disk; tell whether that calls for a turn."""
         self.writes.persisted(self.raft, self._effects, now)
+        return self.raft.commit > self._commit or self._proposals.are_ripe()
 
     def wake(self, now: Millis) -> None:
         """The deadline came."""
@@ -322,7 +323,7 @@ class Replica:
         return (
             self.raft.is_quiet
             and not (self._effects or self.desk.outgoing or self._proposals.are_ripe())
-            and not (self.reads.unasked or self.reads.are_behind)
+            and not (self.reads.unasked or self.reads.are_ripe(self.applied))
             and not (self._snapshot_may_be_due or self.snapshots.compaction.asked)
             and self._commit == self.machine.revision
         )

@@ -88,12 +88,14 @@ class Driver:
 
     def respond(self) -> None:
         """Send what may leave at once; have a turn soon, unless it would do nothing."""
+        self._send_ahead()
+        if not self._scheduled and not self.replica.is_quiet:
+            self.schedule()
+
+    def _send_ahead(self) -> None:
         messages = self.replica.take_messages()
         if messages and self.peers is not None:
             self.peers.send(messages)
-        if not self._scheduled and not self.replica.is_quiet:
-            self._scheduled = True
-            self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
@@ -167,13 +169,16 @@ class Driver:
             return
         self.counters.synced(seconds)
         now = monotonic_ms()
+        turn_is_due = False
         try:
             for _ in range(count):
-                self.replica.persisted(now)
+                turn_is_due = self.replica.persisted(now) or turn_is_due
         except AssertionError as error:
             self.fail(error)
             return
-        self.respond()
+        self._send_ahead()
+        if turn_is_due:
+            self.schedule()
 
     def fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""

@@ -213,11 +213,12 @@ class PeerSocket(asyncio.Protocol):
             links.log.warning("link refused", peer=conversation.peer, reason=str(error))
             self.close()
             return
-        if self._peer is None and conversation.peer is not None:
-            self._up(conversation.peer)
         peer = self._peer
         if peer is None:
-            return
+            peer = conversation.peer
+            if peer is None:
+                return
+            self._up(peer)
         replica = links.driver.replica
         now = monotonic_ms()
         try:

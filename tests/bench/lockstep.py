@@ -112,10 +112,9 @@ class Node:
             counts["syncs"] += 1
             counts["logged bytes"] += sum(len(write.payload) for write in self.writes)
             for _ in self.writes:
-                self.replica.persisted(now)
+                self.scheduled |= self.replica.persisted(now)
             self.writes = []
             self._send(self.replica.take_messages())
-            self.scheduled |= not self.replica.is_quiet
         if self.inbox:
             for peer, body in self.inbox:
                 self.replica.receive(peer, codec.decode(body), now)

@@ -68,7 +68,7 @@ def test_answers_of_a_turn_leave_in_one_write(group: Group) -> None:
     assert 0 < group.leader.counts["client writes"] <= BATCHES + 2, group.leader.counts
 
 
-@pytest.mark.parametrize(("outstanding", "most"), [(1, 430), (OUTSTANDING, 56)])
+@pytest.mark.parametrize(("outstanding", "most"), [(1, 405), (OUTSTANDING, 57)])
 def test_a_write_takes_few_calls_in_all_of_leader_followers_and_client(
     outstanding: int, most: int
 ) -> None:

@@ -208,18 +208,22 @@ class SimServer:
             self.process.after(0, self.turn)
 
     def respond(self) -> None:
-        """Send what may leave at once, and have a turn soon unless it would do nothing.
+        """Send what may leave at once, and have a turn soon unless it would do nothing."""
+        self._send_ahead()
+        if self._scheduled:
+            return
+        if self.replica.is_quiet:
+            self._spare_a_turn()
+        else:
+            self.schedule()
 
-        Now and then see that it would.
-        """
+    def _send_ahead(self) -> None:
         messages = self.replica.take_messages()
         if messages:
             self.links.send(messages)
-        if self._scheduled:
-            return
-        if not self.replica.is_quiet:
-            self.schedule()
-            return
+
+    def _spare_a_turn(self) -> None:
+        """Take none; now and then see that it would do nothing."""
         self._spared += 1
         if self._spared % LOOKED_AT_EACH == 0:
             self._see_that_nothing_is_to_do()
@@ -285,8 +289,11 @@ class SimServer:
         """So many writes are durable. For the disk."""
         now = self.now_ms()
         for _ in range(count):
-            self.replica.persisted(now)
-        self.respond()
+            if self.replica.persisted(now):
+                self.schedule()
+        self._send_ahead()
+        if not self._scheduled:
+            self._spare_a_turn()
 
     # Snapshots.
 

@@ -29,9 +29,12 @@ def test_reads_of_one_turn_share_a_round_that_names_their_sessions():
     queue.serve(100)
     assert one.served == []
     assert queue.confirmed(token, 7, lapsed=[], give_up=100) == []
+    assert not queue.are_ripe(6)
     queue.serve(6)
     assert one.served == []
+    assert queue.are_ripe(7)
     queue.serve(7)
+    assert not queue.are_ripe(7)
     assert (one.served, two.served, stranger.served) == (["a"], ["b"], ["c"])
     assert not queue.waiting()
 

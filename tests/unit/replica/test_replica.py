@@ -3,7 +3,7 @@
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.peer import codec
-from coordsvc.raft.messages import Heartbeat, HeartbeatReply
+from coordsvc.raft.messages import AppendReply, Heartbeat, HeartbeatReply
 from coordsvc.replica import applying, messages
 
 
@@ -60,9 +60,20 @@ def test_what_was_only_taken_note_of_needs_no_turn(cluster):
     client.put("/y")
     leader.take_effects(cluster.now, 1)
     assert leader.is_quiet, "it waits for the write before it"
-    for _ in effects.writes:
-        leader.persisted(cluster.now)
-    assert not leader.is_quiet, "now it can be proposed"
+    (_,) = effects.writes
+    assert leader.persisted(cluster.now), "now it can be proposed"
+    assert not leader.is_quiet
+
+
+def test_our_own_sync_calls_for_a_turn_if_it_commits(cluster):
+    leader = cluster[cluster.leader]
+    cluster.client(cluster.leader).put("/x")
+    leader.take_effects(cluster.now, 1)
+    last = leader.raft.last_index
+    leader.receive(cluster.followers[0], AppendReply(leader.raft.term, True, last), cluster.now)
+    assert leader.is_quiet, "one of three is no majority"
+    assert leader.persisted(cluster.now)
+    assert not leader.is_quiet
 
 
 def test_messages_can_be_taken_ahead_of_the_turn_and_are_not_sent_twice(cluster):
@@ -79,7 +90,7 @@ def test_messages_can_be_taken_ahead_of_the_turn_and_are_not_sent_twice(cluster)
     effects = follower.take_effects(cluster.now, 1)
     assert (len(effects.writes), effects.send) == (1, [])
     assert follower.take_messages() == [], "the acknowledgement waits for the disk"
-    follower.persisted(cluster.now)
+    assert not follower.persisted(cluster.now), "that calls for no turn"
     ((to, reply),) = follower.take_messages()
     assert (to, reply.index) == (cluster.leader, follower.raft.last_index)
     assert follower.is_quiet

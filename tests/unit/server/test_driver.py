@@ -68,6 +68,7 @@ class ScriptedReplica:
 
     def persisted(self, now):
         self.told.append("persisted")
+        return not self.is_quiet
 
     def take_messages(self):
         taken, self.messages = self.messages, []
