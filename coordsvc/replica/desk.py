@@ -27,6 +27,7 @@ class Desk:
 
     __slots__ = (
         "_administered",
+        "_once",
         "_opening",
         "attached",
         "connected",
@@ -46,6 +47,8 @@ class Desk:
         """Sessions heard from since the leader was last told."""
         self._opening: dict[int, tuple[Client, bytes]] = {}
         self._administered: dict[int, tuple[bytes, Answer]] = {}
+        self._once: dict[int, bool] = {}
+        """Of those, what must not be done twice; True: it has been sent on."""
 
     def submit(self, client: Client, serial: Serial, command: bytes) -> bool:
         """Take a command of an attached session; False if there is no room.
@@ -64,15 +67,23 @@ class Desk:
         self._opening[tag] = (client, command)
         self.outgoing.append(command)
 
-    def administer(self, tag: int, command: bytes, answer: Answer) -> None:
-        """Take a command of an operator; its tag tells the answer apart."""
+    def administer(self, tag: int, command: bytes, answer: Answer, *, once: bool = False) -> None:
+        """Take a command of an operator; its tag tells the answer apart.
+
+        No session stands for it, so copies are not recognised. What would do harm if it were done
+        twice goes out `once`: when it would be sent again it is answered OUTCOME_UNKNOWN.
+        """
         self._administered[tag] = (command, answer)
+        if once:
+            self._once[tag] = False
         self.outgoing.append(command)
 
     def take_outgoing(self) -> list[bytes]:
         """Return what is to be sent on; it stays pending."""
         commands = self.outgoing
         self.outgoing = []
+        if self._once:
+            self._once = dict.fromkeys(self._once, True)
         return commands
 
     def take_touched(self) -> list[SessionId]:
@@ -84,6 +95,8 @@ class Desk:
     def resubmit(self) -> None:
         """Queue everything pending again, in order."""
         self.outgoing = []
+        for tag in [tag for tag, is_sent in self._once.items() if is_sent]:
+            self.decided(Applied(0, tag, codes.OUTCOME_UNKNOWN, 0, None))
         for _client, command in self._opening.values():
             self.outgoing.append(command)
         for command, _answer in self._administered.values():
@@ -129,6 +142,7 @@ class Desk:
             return None
         asked = self._administered.pop(applied.serial, None)
         if asked is not None:
+            self._once.pop(applied.serial, None)
             asked[1](applied)
         opening = self._opening.pop(applied.serial, None)
         return None if opening is None else opening[0]

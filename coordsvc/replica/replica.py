@@ -166,7 +166,8 @@ class Replica:
     def administer(self, op: int, arguments: list[Value], answer: Answer) -> None:
         """Carry out an operator's command; `answer` is called when it is applied here."""
         tag = self._chance.randrange(1, 1 << 62)
-        self.desk.administer(tag, internal_command(op, tag, *arguments), answer)
+        command = internal_command(op, tag, *arguments)
+        self.desk.administer(tag, command, answer, once=op == ops.BREAK)
 
     def change_members(self, change: MembersChange, answer: MembersAnswer) -> None:
         """Have the membership changed, through the leader; `answer` is called within seconds."""

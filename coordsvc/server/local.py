@@ -77,11 +77,14 @@ class Local:
         self._driver.schedule()
         try:
             async with asyncio.timeout(self._patience_s):
-                return await answer
+                applied = await answer
         except TimeoutError:
             raise Refused(
                 codes.OUTCOME_UNKNOWN, "no answer in time: it may have been done, or may still be"
             ) from None
+        if applied.code == codes.OUTCOME_UNKNOWN:
+            raise Refused(codes.OUTCOME_UNKNOWN, "the leader has changed: it may have been done")
+        return applied
 
 
 def _late(replica: Replica, code: int, text: str) -> Refused:

@@ -67,6 +67,18 @@ def test_everything_pending_is_sent_again_in_the_order_given(desk, caller):
     assert desk.take_touched() == [7], "the command may prove a lease"
 
 
+def test_what_must_not_be_done_twice_is_sent_once(desk):
+    answers = []
+    desk.administer(5, b"x", answers.append, once=True)
+    desk.resubmit()
+    assert desk.take_outgoing() == [b"x"], "it had not left"
+    desk.resubmit()
+    assert desk.take_outgoing() == []
+    assert [(each.serial, each.code) for each in answers] == [(5, codes.OUTCOME_UNKNOWN)]
+    desk.decided(outcome(0, 5))
+    assert len(answers) == 1
+
+
 def test_what_waits_for_its_answer_is_bounded(desk, caller, monkeypatch):
     monkeypatch.setattr(limits, "PROPOSALS_BYTES_MAX", 10)
     desk.attach(caller, 7)

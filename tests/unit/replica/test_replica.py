@@ -400,6 +400,26 @@ def test_an_operator_s_command_is_answered_once(cluster):
     assert client.told[-1] == ("rejected", codes.SESSION_EXPIRED)
 
 
+def test_a_lock_is_not_broken_twice_for_one_order(cluster):
+    """The second time it would be taken from somebody who has just got it."""
+    leader, (asked, _) = cluster.leader, cluster.followers
+    clients = [cluster.client(leader) for _ in range(3)]
+    for client in clients:
+        client.do(ops.ACQUIRE, "/l", False, True, 0, "")
+        cluster.settle()
+    answers = []
+    cluster.hold(leader, asked)
+    cluster[asked].administer(ops.BREAK, ["/l", "stuck"], answers.append)
+    cluster.advance(200)
+    cluster.release(leader, asked)
+    cluster.cut(leader, asked)  # with the news of what was done
+    cluster.heal(leader, asked)
+    cluster.advance(2_000)
+    (holder,) = cluster[leader].machine.locks.by_path["/l"].holders.values()
+    assert holder.session == clients[1].session
+    assert [each.code for each in answers] == [codes.OUTCOME_UNKNOWN]
+
+
 def test_a_stopping_replica_sends_its_clients_elsewhere_and_keeps_their_sessions(cluster):
     leader = cluster.leader
     client = cluster.client(leader)

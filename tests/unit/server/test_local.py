@@ -111,3 +111,11 @@ async def test_an_order_without_an_answer_may_still_be_carried_out(driver):
 async def test_an_asker_is_told_nothing_else(name, arguments):
     with pytest.raises(AssertionError):
         getattr(Asker(None), name)(*[None] * arguments)
+
+
+async def test_an_order_whose_outcome_is_not_known_is_told_so(driver):
+    outcome = Applied(0, 1, codes.OUTCOME_UNKNOWN, 0, None)
+    driver.turn = lambda: driver.replica.orders[-1][2](outcome)
+    with pytest.raises(Refused) as refused:
+        await Local(driver).order(ops.BREAK, "/l", "")
+    assert refused.value.code == codes.OUTCOME_UNKNOWN
