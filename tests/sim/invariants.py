@@ -56,526 +56,420 @@ class Row(NamedTuple):
     shown_by: tuple[str, ...]
 
 
+def _row(number: int, name: str, *shown_by: str) -> Row:
+    return Row(number, name, shown_by)
+
+
 CONSENSUS: Final = (
-    Row(
-        1,
-        "at most one leader per term",
-        (
-            "checker:raft.RaftChecker.leads",
-            "planted:vote_not_kept",
-        ),
+    _row(
+        1, "at most one leader per term", "checker:raft.RaftChecker.leads", "planted:vote_not_kept"
     ),
-    Row(
+    _row(
         2,
         "a leader only appends",
-        (
-            "checker:raft.RaftChecker.appended",
-            RAFT_PAPER + "3_5_a_leader_appends_only",
-        ),
+        "checker:raft.RaftChecker.appended",
+        RAFT_PAPER + "3_5_a_leader_appends_only",
     ),
-    Row(3, "log matching", ("checker:raft.RaftChecker.appended",)),
-    Row(
+    _row(3, "log matching", "checker:raft.RaftChecker.appended"),
+    _row(
         4,
         "leader completeness",
-        (
-            "checker:raft.RaftChecker.leads",
-            "planted:acknowledged_before_the_sync",
-        ),
+        "checker:raft.RaftChecker.leads",
+        "planted:acknowledged_before_the_sync",
     ),
-    Row(
+    _row(
         5,
         "one entry per index, for ever",
-        (
-            "checker:raft.RaftChecker.applied",
-            "planted:learner_counted",
-            "planted:member_with_an_empty_folder_votes",
-        ),
+        "checker:raft.RaftChecker.applied",
+        "planted:learner_counted",
+        "planted:member_with_an_empty_folder_votes",
     ),
-    Row(
+    _row(
         6,
         "term and vote are on disk before a vote or reply leaves",
-        (
-            "planted:vote_not_kept",
-            RAFT_PAPER + "3_8_votes_and_acknowledgements_wait_for_the_disk",
-        ),
+        "planted:vote_not_kept",
+        RAFT_PAPER + "3_8_votes_and_acknowledgements_wait_for_the_disk",
     ),
-    Row(
+    _row(
         7,
         "only what is on disk is acknowledged or counted",
-        (
-            "planted:acknowledged_before_the_sync",
-            RAFT_PAPER + "10_2_1_the_leader_counts_itself_only_when_its_own_disk_has_the_entry",
-        ),
+        "planted:acknowledged_before_the_sync",
+        RAFT_PAPER + "10_2_1_the_leader_counts_itself_only_when_its_own_disk_has_the_entry",
     ),
-    Row(
+    _row(
         8,
         "only entries of the current term commit by counting",
-        (
-            "planted:old_entry_committed_by_counting",
-            RAFT_PAPER + "3_6_2_an_entry_of_an_earlier_term_does_not_commit_by_counting",
-        ),
+        "planted:old_entry_committed_by_counting",
+        RAFT_PAPER + "3_6_2_an_entry_of_an_earlier_term_does_not_commit_by_counting",
     ),
-    Row(
+    _row(
         9,
         "a stale append never truncates what matches",
-        (
-            "planted:stale_append_truncates",
-            "fault:delay messages",
-            "fault:repeat messages",
-            RAFT_PAPER + "3_5_an_old_append_never_truncates_entries_that_match",
-        ),
+        "planted:stale_append_truncates",
+        "fault:delay messages",
+        "fault:repeat messages",
+        RAFT_PAPER + "3_5_an_old_append_never_truncates_entries_that_match",
     ),
-    Row(
+    _row(
         10,
         "a late snapshot moves nobody back",
-        (
-            "checker:raft.RaftChecker.restored",
-            "planted:late_snapshot_moves_back",
-            RAFT_FOLLOWER + "a_snapshot_that_comes_late_moves_nothing_back",
-        ),
+        "checker:raft.RaftChecker.restored",
+        "planted:late_snapshot_moves_back",
+        RAFT_FOLLOWER + "a_snapshot_that_comes_late_moves_nothing_back",
     ),
-    Row(
+    _row(
         11,
         "pre-vote and check-quorum, and no deadlock of the two",
-        (
-            "run:_liveness",
-            RAFT_WALK + "a_cluster_under_faults_keeps_every_promise_and_recovers",
-            RAFT_PAPER + "9_6_a_pre_vote_changes_no_term_and_promises_nothing",
-            RAFT_PAPER + "6_2_a_leader_without_a_quorum_steps_down",
-            RAFT_FOLLOWER + "an_old_leader_is_told_the_term_whatever_it_says",
-        ),
+        "run:_liveness",
+        RAFT_WALK + "a_cluster_under_faults_keeps_every_promise_and_recovers",
+        RAFT_PAPER + "9_6_a_pre_vote_changes_no_term_and_promises_nothing",
+        RAFT_PAPER + "6_2_a_leader_without_a_quorum_steps_down",
+        RAFT_FOLLOWER + "an_old_leader_is_told_the_term_whatever_it_says",
     ),
-    Row(
+    _row(
         12,
         "a one-way or partial partition leaves one working leader",
-        (
-            "fault:one-way",
-            "fault:bridge",
-            "fault:cut pair",
-            "run:_liveness",
-        ),
+        "fault:one-way",
+        "fault:bridge",
+        "fault:cut pair",
+        "run:_liveness",
     ),
-    Row(
+    _row(
         13,
         "no read before an entry of the term is committed",
-        (
-            "planted:read_before_the_term_has_committed",
-            RAFT_PAPER + "6_4_a_read_waits_for_an_entry_of_the_term_and_for_a_round",
-        ),
+        "planted:read_before_the_term_has_committed",
+        RAFT_PAPER + "6_4_a_read_waits_for_an_entry_of_the_term_and_for_a_round",
     ),
-    Row(
+    _row(
         14,
         "a read after an acknowledged write sees it, on every member",
-        (
-            "workload:register.RegisterWorkload",
-            "checker:revisions.check_real_time",
-            "planted:follower_reads_what_it_has",
-            "planted:read_without_a_quorum",
-        ),
+        "workload:register.RegisterWorkload",
+        "checker:revisions.check_real_time",
+        "planted:follower_reads_what_it_has",
+        "planted:read_without_a_quorum",
     ),
-    Row(
+    _row(
         15,
         "lease reads are correct within the drift and refused without proof",
-        (
-            "planted:read_under_a_lease_nobody_gave",
-            "fault:drift",
-            RAFT_PAPER + "6_4_1_a_lease_starts_when_the_round_was_sent_and_allows_for_drift",
-        ),
+        "planted:read_under_a_lease_nobody_gave",
+        "fault:drift",
+        RAFT_PAPER + "6_4_1_a_lease_starts_when_the_round_was_sent_and_allows_for_drift",
     ),
-    Row(
+    _row(
         16,
         "leadership transfer: never two leaders, nothing lost or doubled",
-        (
-            "fault:transfer",
-            "checker:raft.RaftChecker.leads",
-            RAFT_LEADER + "a_handover_is_given_up_after_an_election_timeout",
-        ),
+        "fault:transfer",
+        "checker:raft.RaftChecker.leads",
+        RAFT_LEADER + "a_handover_is_given_up_after_an_election_timeout",
     ),
-    Row(
+    _row(
         17,
         "membership changes by joint consensus, one at a time, in an own term",
-        (
-            RAFT_PAPER + "4_3_a_joint_membership_needs_both_majorities_to_elect",
-            RAFT_PAPER + "4_1_a_change_waits_for_an_entry_of_the_term_and_for_the_last_change",
-            RAFT_PAPER + "4_2_3_a_removed_node_cannot_end_a_leaders_term",
-            "fault:members",
-            "run:_settle_members",
-            REPLICA_MEMBERS + "what_would_lose_the_quorum_is_refused",
-            REPLICA_MEMBERS + "the_leader_can_be_removed",
-            REPLICA_MEMBERS + "a_removed_member_that_missed_it_is_told_and_keeps_still",
-            REAL_MEMBERS + "a_cluster_grows_from_one_to_three_to_five_under_load",
-            "scripts/test_single_step_change.py::test_the_planted_overlap_of_single_steps_is_found",
-        ),
+        RAFT_PAPER + "4_3_a_joint_membership_needs_both_majorities_to_elect",
+        RAFT_PAPER + "4_1_a_change_waits_for_an_entry_of_the_term_and_for_the_last_change",
+        RAFT_PAPER + "4_2_3_a_removed_node_cannot_end_a_leaders_term",
+        "fault:members",
+        "run:_settle_members",
+        REPLICA_MEMBERS + "what_would_lose_the_quorum_is_refused",
+        REPLICA_MEMBERS + "the_leader_can_be_removed",
+        REPLICA_MEMBERS + "a_removed_member_that_missed_it_is_told_and_keeps_still",
+        REAL_MEMBERS + "a_cluster_grows_from_one_to_three_to_five_under_load",
+        "scripts/test_single_step_change.py::test_the_planted_overlap_of_single_steps_is_found",
     ),
-    Row(
+    _row(
         18,
         "a learner never counts; nobody votes with amnesia",
-        (
-            "planted:learner_counted",
-            RAFT_PAPER + "4_2_1_a_learner_counts_for_nothing",
-            REPLICA_MEMBERS + "a_voter_with_an_empty_folder_does_not_vote_and_is_told_the_way_out",
-        ),
+        "planted:learner_counted",
+        RAFT_PAPER + "4_2_1_a_learner_counts_for_nothing",
+        REPLICA_MEMBERS + "a_voter_with_an_empty_folder_does_not_vote_and_is_told_the_way_out",
     ),
 )
 
 STATE: Final = (
-    Row(
+    _row(
         19,
         "equal entries give equal states, across snapshots and restarts",
-        (
-            "checker:raft.RaftChecker.digest",
-            "run:_compare_states",
-            "planted:digests_not_compared",
-            "planted:snapshot_of_a_moving_state",
-            "fault:wrong state",
-            SIM_SIM + "one_seed_gives_one_run_whatever_the_hash_seed",
-            STATE_MACHINE + "the_seed_of_hashes_changes_nothing",
-        ),
+        "checker:raft.RaftChecker.digest",
+        "run:_compare_states",
+        "planted:digests_not_compared",
+        "planted:snapshot_of_a_moving_state",
+        "fault:wrong state",
+        SIM_SIM + "one_seed_gives_one_run_whatever_the_hash_seed",
+        STATE_MACHINE + "the_seed_of_hashes_changes_nothing",
     ),
-    Row(
+    _row(
         20,
         "a retried request has one effect and one answer",
-        (
-            "checker:exactly_once.ExactlyOnceChecker.applied",
-            "planted:answers_not_in_the_snapshot",
-            "planted:retry_applied_twice",
-            "planted:sent_again_out_of_order",
-            "workload:burst.BurstWorkload",
-            "workload:counter.CounterWorkload",
-        ),
+        "checker:exactly_once.ExactlyOnceChecker.applied",
+        "planted:answers_not_in_the_snapshot",
+        "planted:retry_applied_twice",
+        "planted:sent_again_out_of_order",
+        "workload:burst.BurstWorkload",
+        "workload:counter.CounterWorkload",
     ),
-    Row(
+    _row(
         21,
         "an ambiguous result is reported as such",
-        (
-            "workload:register.RegisterWorkload",
-            "workload:transfer.TransferWorkload",
-            CLIENT_CLIENT + "without_an_answer_a_write_has_an_unknown_outcome_and_a_read_a_timeout",
-        ),
+        "workload:register.RegisterWorkload",
+        "workload:transfer.TransferWorkload",
+        CLIENT_CLIENT + "without_an_answer_a_write_has_an_unknown_outcome_and_a_read_a_timeout",
     ),
-    Row(
+    _row(
         22,
         "a session whose heartbeats are answered never expires",
-        (
-            "checker:sessions.SessionChecker.expired",
-            "planted:expired_although_it_pinged",
-        ),
+        "checker:sessions.SessionChecker.expired",
+        "planted:expired_although_it_pinged",
     ),
-    Row(
+    _row(
         23,
         "an expired session goes in one step and never writes again",
-        (
-            "checker:sessions.SessionChecker.left_behind",
-            "checker:sessions.SessionChecker.applied",
-            "checker:mortals.MortalChecker.applied",
-            "planted:ephemerals_outlive_their_session",
-            "planted:expired_without_the_log",
-        ),
+        "checker:sessions.SessionChecker.left_behind",
+        "checker:sessions.SessionChecker.applied",
+        "checker:mortals.MortalChecker.applied",
+        "planted:ephemerals_outlive_their_session",
+        "planted:expired_without_the_log",
     ),
-    Row(
+    _row(
         24,
         "the client's lease is over before any server can expire it",
-        (
-            "checker:sessions.SessionChecker.believes_until",
-            "planted:lease_without_a_margin",
-            "planted:lease_counted_from_the_last_copy",
-            "planted:session_of_a_read_not_named",
-            "fault:pause client",
-        ),
+        "checker:sessions.SessionChecker.believes_until",
+        "planted:lease_without_a_margin",
+        "planted:lease_counted_from_the_last_copy",
+        "planted:session_of_a_read_not_named",
+        "fault:pause client",
     ),
-    Row(
+    _row(
         25,
         "sequence numbers never repeat under one parent",
-        (
-            "checker:exactly_once.check_unique",
-            "planted:number_of_a_name_used_again",
-        ),
+        "checker:exactly_once.check_unique",
+        "planted:number_of_a_name_used_again",
     ),
-    Row(
+    _row(
         26,
         "versions and zxids follow the rules of the protocol page",
-        (
-            "checker:views.ViewChecker.answered",
-            STATE_TREE + "set_moves_mzxid_mtime_and_version_only_even_with_equal_data",
-            STATE_TREE + "cversion_is_twice_the_creates_less_the_children",
-            STATE_TREE + "pzxid_ignores_sets_and_grandchildren",
-        ),
+        "checker:views.ViewChecker.answered",
+        STATE_TREE + "set_moves_mzxid_mtime_and_version_only_even_with_equal_data",
+        STATE_TREE + "cversion_is_twice_the_creates_less_the_children",
+        STATE_TREE + "pzxid_ignores_sets_and_grandchildren",
     ),
-    Row(
+    _row(
         27,
         "a transaction is all or nothing",
-        (
-            "workload:transfer.TransferWorkload",
-            "planted:half_a_transaction",
-            STATE_TRANSACTIONS + "a_failing_operation_undoes_the_branch_and_leaves_no_trace",
-        ),
+        "workload:transfer.TransferWorkload",
+        "planted:half_a_transaction",
+        STATE_TRANSACTIONS + "a_failing_operation_undoes_the_branch_and_leaves_no_trace",
     ),
 )
 
 LOCKS: Final = (
-    Row(
+    _row(
         28,
         "no two exclusive holders, no shared one beside an exclusive one",
-        (
-            "checker:locks.LockTableChecker.granted",
-            "workload:claims.ClaimsWorkload",
-            "workload:tries.TryWorkload",
-            "planted:exclusive_lock_shared",
-        ),
+        "checker:locks.LockTableChecker.granted",
+        "workload:claims.ClaimsWorkload",
+        "workload:tries.TryWorkload",
+        "planted:exclusive_lock_shared",
     ),
-    Row(
+    _row(
         29,
         "tokens grow with every grant, also across a restore",
-        (
-            "checker:locks.LockTableChecker.granted",
-            "planted:token_used_again",
-            REPLICA_RESTORATION + "it_goes_on_above_everything_the_old_cluster_can_have_shown",
-        ),
+        "checker:locks.LockTableChecker.granted",
+        "planted:token_used_again",
+        REPLICA_RESTORATION + "it_goes_on_above_everything_the_old_cluster_can_have_shown",
     ),
-    Row(
+    _row(
         30,
         "a storage that refuses older tokens takes no write of a former holder",
-        (
-            "checker:locks.GuardedStorage.write",
-            "workload:lock.LockWorkload",
-            "planted:guard_not_looked_at",
-            "fault:pause client",
-            REAL_PAUSE + "a_holder_that_stood_still_is_cancelled_and_its_token_refused",
-        ),
+        "checker:locks.GuardedStorage.write",
+        "workload:lock.LockWorkload",
+        "planted:guard_not_looked_at",
+        "fault:pause client",
+        REAL_PAUSE + "a_holder_that_stood_still_is_cancelled_and_its_token_refused",
     ),
-    Row(
+    _row(
         31,
         "waiters are served in order and leave no ghost",
-        (
-            "checker:locks.LockTableChecker.session_ended",
-            "planted:latest_waiter_served_first",
-            "planted:waiter_becomes_a_ghost",
-            CLIENT_LOCK + "a_waiter_that_is_cancelled_leaves_no_claim",
-        ),
+        "checker:locks.LockTableChecker.session_ended",
+        "planted:latest_waiter_served_first",
+        "planted:waiter_becomes_a_ghost",
+        CLIENT_LOCK + "a_waiter_that_is_cancelled_leaves_no_claim",
     ),
-    Row(
+    _row(
         32,
         "the lock delay holds after an expiry, not after a release",
-        (
-            "checker:locks.LockTableChecker.gone",
-            "checker:time.ClusterTimeChecker.stamped",
-            "planted:lock_delay_ignored",
-            "planted:time_leaps_with_the_calendar",
-            STATE_LOCKS + "lock_delay_does_not_hold_after_a_clean_one",
-        ),
+        "checker:locks.LockTableChecker.gone",
+        "checker:time.ClusterTimeChecker.stamped",
+        "planted:lock_delay_ignored",
+        "planted:time_leaps_with_the_calendar",
+        STATE_LOCKS + "lock_delay_does_not_hold_after_a_clean_one",
     ),
-    Row(
+    _row(
         33,
         "the body never runs without the lock and is cancelled in time",
-        (
-            "checker:locks.HoldingChecker.holds",
-            CLIENT_LOCK + "the_body_is_cancelled_strictly_before_the_servers_may_end_the_lease",
-        ),
+        "checker:locks.HoldingChecker.holds",
+        CLIENT_LOCK + "the_body_is_cancelled_strictly_before_the_servers_may_end_the_lease",
     ),
 )
 
 WATCHES: Final = (
-    Row(
+    _row(
         34,
         "every change once, in order, or the client is told of the cut",
-        (
-            "checker:watches.WatchChecker.delivered",
-            "workload:watch.WatchWorkload",
-            "planted:event_dropped",
-            "planted:resumed_watch_without_what_was_missed",
-            "planted:cut_history_not_told",
-            "fault:pause client",
-        ),
+        "checker:watches.WatchChecker.delivered",
+        "workload:watch.WatchWorkload",
+        "planted:event_dropped",
+        "planted:resumed_watch_without_what_was_missed",
+        "planted:cut_history_not_told",
+        "fault:pause client",
     ),
-    Row(
+    _row(
         35,
         "an event comes before any answer that shows its change",
-        (
-            "checker:watches.WatchChecker.shown",
-            "planted:answer_before_the_event",
-        ),
+        "checker:watches.WatchChecker.shown",
+        "planted:answer_before_the_event",
     ),
-    Row(
+    _row(
         36,
         "no event of a change that was not committed",
-        (
-            "checker:watches.WatchChecker.delivered",
-            "checker:raft.RaftChecker.applied",
-        ),
+        "checker:watches.WatchChecker.delivered",
+        "checker:raft.RaftChecker.applied",
     ),
-    Row(
-        37, "a one-shot watch fires once", (WATCH_TABLE + "a_one_shot_watch_fires_once_and_leaves",)
-    ),
-    Row(
+    _row(37, "a one-shot watch fires once", WATCH_TABLE + "a_one_shot_watch_fires_once_and_leaves"),
+    _row(
         38,
         "no client sees an older revision than one it has seen",
-        (
-            "checker:revisions.SeenChecker.saw",
-            "checker:views.ViewChecker.answered",
-            REPLICA_RESTORATION + "no_watch_resumes_across_it_as_if_nothing_had_been_lost",
-        ),
+        "checker:revisions.SeenChecker.saw",
+        "checker:views.ViewChecker.answered",
+        REPLICA_RESTORATION + "no_watch_resumes_across_it_as_if_nothing_had_been_lost",
     ),
 )
 
 DISK: Final = (
-    Row(
+    _row(
         39,
         "after any crash recovery finds all that was acknowledged",
-        (
-            "checker:raft.RaftChecker.restarted",
-            "fault:crash machine",
-            WAL_CRASHES + "recovery_finds_all_that_was_synced_and_a_prefix_of_the_rest",
-        ),
+        "checker:raft.RaftChecker.restarted",
+        "fault:crash machine",
+        WAL_CRASHES + "recovery_finds_all_that_was_synced_and_a_prefix_of_the_rest",
     ),
-    Row(
+    _row(
         40,
         "a torn tail is cut; damage before it stops the node and is named",
-        (
-            "planted:damage_taken_for_a_torn_tail",
-            "fault:flip log",
-            WAL_DAMAGE + "every_cut_of_the_last_record_is_a_torn_tail",
-        ),
+        "planted:damage_taken_for_a_torn_tail",
+        "fault:flip log",
+        WAL_DAMAGE + "every_cut_of_the_last_record_is_a_torn_tail",
     ),
-    Row(
+    _row(
         41,
         "a failed write or sync stops the node; the page cache is not believed",
-        (
-            "fault:disk fails",
-            "planted:failed_sync_believed",
-            WAL_DAMAGE + "a_restart_after_a_failed_sync_does_not_trust_the_page_cache",
-        ),
+        "fault:disk fails",
+        "planted:failed_sync_believed",
+        WAL_DAMAGE + "a_restart_after_a_failed_sync_does_not_trust_the_page_cache",
     ),
-    Row(
+    _row(
         42,
         "full disk: no growth is acknowledged, the rest goes on, the alarm ends",
-        (
-            "fault:disk full",
-            "run:_liveness",
-            NATIVE_CONVERSATION + "while_a_disk_is_full_only_what_does_not_grow_is_taken",
-            REAL_FULL_DISK
-            + "before_a_disk_is_full_growth_is_refused_everywhere_and_the_rest_goes_on",
-        ),
+        "fault:disk full",
+        "run:_liveness",
+        NATIVE_CONVERSATION + "while_a_disk_is_full_only_what_does_not_grow_is_taken",
+        REAL_FULL_DISK + "before_a_disk_is_full_growth_is_refused_everywhere_and_the_rest_goes_on",
     ),
-    Row(
+    _row(
         43,
         "a crash between any two steps of snapshot, rename, drop, truncation",
-        (
-            "fault:crash machine",
-            "planted:log_dropped_before_the_snapshot_is_there",
-            WAL_CRASHES + "a_crash_at_each_step_of",
-            SNAPSHOTS + "a_crash_at_each_step_leaves_the_new_or_the_old",
-        ),
+        "fault:crash machine",
+        "planted:log_dropped_before_the_snapshot_is_there",
+        WAL_CRASHES + "a_crash_at_each_step_of",
+        SNAPSHOTS + "a_crash_at_each_step_leaves_the_new_or_the_old",
     ),
-    Row(
+    _row(
         44,
         "bit flips and misdirected writes are detected",
-        (
-            "fault:flip log",
-            "fault:flip snapshot",
-            "fault:misdirect",
-            FRAMING + "every_flipped_bit_outside_the_padding_is_found",
-            SNAPSHOT_FORMAT + "every_flipped_bit_is_found",
-        ),
+        "fault:flip log",
+        "fault:flip snapshot",
+        "fault:misdirect",
+        FRAMING + "every_flipped_bit_outside_the_padding_is_found",
+        SNAPSHOT_FORMAT + "every_flipped_bit_is_found",
     ),
-    Row(
+    _row(
         45,
         "two processes never share a directory",
-        (
-            LAYOUT + "another_process_is_kept_out_too_and_the_lock_ends_with_its_holder",
-            REAL_START_UP + "two_processes_never_share_a_folder",
-        ),
+        LAYOUT + "another_process_is_kept_out_too_and_the_lock_ends_with_its_holder",
+        REAL_START_UP + "two_processes_never_share_a_folder",
     ),
-    Row(
+    _row(
         46,
         "a wrong cluster or node identity is refused",
-        (
-            LAYOUT + "the_folder_of_another_is_refused_and_left_unlocked",
-            PEER_CONVERSATION + "a_stranger_is_turned_away_before_any_message_is_looked_at",
-            PEER_CONVERSATION + "who_is_turned_away_hears_from_whom_and_why",
-            "unit/replica/test_gate.py::test_a_member_with_another_folder_is_not",
-        ),
+        LAYOUT + "the_folder_of_another_is_refused_and_left_unlocked",
+        PEER_CONVERSATION + "a_stranger_is_turned_away_before_any_message_is_looked_at",
+        PEER_CONVERSATION + "who_is_turned_away_hears_from_whom_and_why",
+        "unit/replica/test_gate.py::test_a_member_with_another_folder_is_not",
     ),
 )
 
 HOSTILITY: Final = (
-    Row(
+    _row(
         47,
         "heartbeats and renewals are not held up",
-        (
-            "checker:sessions.SessionChecker.expired",
-            "fault:slow disk",
-            REPLICA + "a_long_catch_up_is_spread_over_turns",
-            SNAPSHOTS + "a_long_snapshot_is_synced_on_the_way_so_that_the_log_never_waits_long",
-        ),
+        "checker:sessions.SessionChecker.expired",
+        "fault:slow disk",
+        REPLICA + "a_long_catch_up_is_spread_over_turns",
+        SNAPSHOTS + "a_long_snapshot_is_synced_on_the_way_so_that_the_log_never_waits_long",
     ),
-    Row(
+    _row(
         48,
         "every queue, map and buffer is bounded; memory returns",
-        (
-            SIM_DAY + "a_day_leaves_nothing_behind",
-            STATE_HISTORY + "the_bytes_of_data_are_bounded_too",
-            REPLICA_DESK + "what_waits_for_its_answer_is_bounded",
-            NATIVE_WATCHES + "events_that_wait_to_be_sent_are_bounded",
-        ),
+        SIM_DAY + "a_day_leaves_nothing_behind",
+        STATE_HISTORY + "the_bytes_of_data_are_bounded_too",
+        REPLICA_DESK + "what_waits_for_its_answer_is_bounded",
+        NATIVE_WATCHES + "events_that_wait_to_be_sent_are_bounded",
     ),
-    Row(
+    _row(
         49,
         "bad frames cost at most their connection",
-        (
-            NATIVE_CONVERSATION + "random_bytes_cost_at_most_the_connection",
-            PEER_CONVERSATION + "random_bytes_raise_nothing_else",
-            REAL_ERRORS + "random_bytes_cost_at_most_their_connection",
-        ),
+        NATIVE_CONVERSATION + "random_bytes_cost_at_most_the_connection",
+        PEER_CONVERSATION + "random_bytes_raise_nothing_else",
+        REAL_ERRORS + "random_bytes_cost_at_most_their_connection",
     ),
-    Row(
+    _row(
         50,
         "unauthenticated bytes reach nothing; an unauthorised path is refused everywhere",
-        (
-            NATIVE_CONVERSATION + "a_stranger_is_told_why_and_closed",
-            STATE_FOREIGN + "each_operation_asks_for_its_permission",
-        ),
+        NATIVE_CONVERSATION + "a_stranger_is_told_why_and_closed",
+        STATE_FOREIGN + "each_operation_asks_for_its_permission",
     ),
-    Row(
+    _row(
         51,
         "what the log cannot apply cannot get into it",
-        (
-            NATIVE_CONVERSATION + "a_bad_request_is_refused_and_never_gets_into_the_log",
-            STATE_MACHINE + "random_requests_never_raise",
-        ),
+        NATIVE_CONVERSATION + "a_bad_request_is_refused_and_never_gets_into_the_log",
+        STATE_MACHINE + "random_requests_never_raise",
     ),
 )
 
 LIVENESS: Final = (
-    Row(
+    _row(
         52,
         "after the faults: a leader soon, all caught up, all clients work",
-        (
-            "run:_liveness",
-            "planted:never_sent_again",
-        ),
+        "run:_liveness",
+        "planted:never_sent_again",
     ),
-    Row(
+    _row(
         53,
         "a rolling restart loses no session and no write",
-        (
-            "fault:stop",
-            REAL_RESTART + "a_rolling_restart_under_load_loses_no_session_and_no_write",
-        ),
+        "fault:stop",
+        REAL_RESTART + "a_rolling_restart_under_load_loses_no_session_and_no_write",
     ),
-    Row(
+    _row(
         54,
         "a node with an empty directory rebuilds itself",
-        (
-            "fault:flip log",
-            "run:_liveness",
-            REAL_RESTART + "a_node_that_was_away_for_long_is_given_a_snapshot",
-            REAL_MEMBERS + "a_node_that_comes_back_empty_is_refused_until_it_is_taken_in_afresh",
-        ),
+        "fault:flip log",
+        "run:_liveness",
+        REAL_RESTART + "a_node_that_was_away_for_long_is_given_a_snapshot",
+        REAL_MEMBERS + "a_node_that_comes_back_empty_is_refused_until_it_is_taken_in_afresh",
     ),
-    Row(
+    _row(
         55,
         "the checkers are checked: planted bugs are found",
-        (SIM_PLANTED + "a_planted_bug_is_found",),
+        SIM_PLANTED + "a_planted_bug_is_found",
     ),
 )
 
