@@ -244,7 +244,9 @@ class Replica:
     def persisted(self, now: Millis) -> bool:
         """The oldest unfinished Write is on disk; tell whether that calls for a turn."""
         self.writes.persisted(self.raft, self._effects, now)
-        return self.raft.commit > self._commit or self._proposals.are_ripe()
+        # `are_ripe` takes what is outgoing, also from a follower, which has to pass it on.
+        is_due = self.raft.commit > self._commit or bool(self.desk.outgoing)
+        return is_due or self._proposals.are_ripe()
 
     def wake(self, now: Millis) -> None:
         """The deadline came."""

@@ -387,6 +387,19 @@ def test_a_clock_that_is_set_back_an_hour_does_not_stop_what_waits_for_a_time(cl
     assert "/t" not in cluster[cluster.leader].machine.tree.nodes
 
 
+def test_a_write_that_comes_just_before_the_log_is_synced_is_passed_on(cluster):
+    asked = cluster.followers[0]
+    client = cluster.client(asked)
+    cluster.members[asked].slow_disk = True
+    cluster.client(cluster.leader).put("/a", b"1")
+    cluster.settle()  # it is on its way to the follower's log
+    serial = client.put("/b", b"2")
+    cluster.members[asked].slow_disk = False
+    cluster.members[asked].sync()
+    cluster.advance(500)
+    assert client.answers[serial].code == codes.OK
+
+
 # Operators, and the end.
 
 
