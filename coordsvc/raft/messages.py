@@ -16,6 +16,8 @@ NOOP: Final = 1
 MEMBERSHIP: Final = 2
 """Names only, as in `raft.membership.encode`."""
 MEMBERSHIP_WITH_INFOS: Final = 3
+RAFTS_OWN: Final = frozenset({NOOP, MEMBERSHIP, MEMBERSHIP_WITH_INFOS})
+"""Kinds of entries that the state machine has no part in."""
 
 
 class Entry(NamedTuple):

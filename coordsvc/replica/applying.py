@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from coordsvc.base.errors import VersionUnknown
 from coordsvc.base.ids import Index, Millis
-from coordsvc.raft.messages import COMMAND
+from coordsvc.raft.messages import COMMAND, RAFTS_OWN
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica.checkpoints import CHECKPOINT_EVERY, Checkpoints
 from coordsvc.replica.telling import Telling
@@ -25,7 +26,12 @@ class Applying:
         self._checkpoints = checkpoints
 
     def apply(self, machine: StateMachine, commit: Index, now: Millis) -> None:
-        """Apply the entries up to `commit`, but no more than fit a turn; tell each outcome."""
+        """Apply the entries up to `commit`, but no more than fit a turn; tell each outcome.
+
+        Raises:
+            VersionUnknown: an entry is of a kind that this program has not.
+
+        """
         apply, tell = machine.apply, self._telling.tell
         index = machine.revision
         last = min(commit, index + APPLIED_PER_TURN_MAX)
@@ -35,7 +41,12 @@ class Applying:
                 index += 1
                 if kind == COMMAND:
                     tell(apply(index, stamp_ms, data), now)
-                else:
+                elif kind in RAFTS_OWN:
                     machine.skip(index, stamp_ms)
+                else:
+                    raise VersionUnknown(
+                        f"entry {index} is of kind {kind}, which this program has not:"
+                        " start the version of coordsvc that the other members run"
+                    )
             if stop % CHECKPOINT_EVERY == 0:
                 self._checkpoints.add(stop, machine.digest)

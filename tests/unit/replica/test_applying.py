@@ -2,6 +2,7 @@
 
 import pytest
 
+from coordsvc.base.errors import VersionUnknown
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.messages import COMMAND, NOOP, Entry
 from coordsvc.replica import applying as module
@@ -70,3 +71,11 @@ def test_the_digest_is_noted_at_each_checkpoint(told, checkpoints, monkeypatch):
     assert checkpoints.latest == 8
     assert checkpoints.digest_at(8) == other.digest
     assert checkpoints.digest_at(4) not in {0, other.digest}
+
+
+def test_an_entry_of_an_unknown_kind_is_not_passed_over(told, checkpoints):
+    log, machine = Log(4), StateMachine()
+    log.all[1] = log.all[1]._replace(kind=99)
+    with pytest.raises(VersionUnknown, match="entry 2 is of kind 99"):
+        Applying(log, told, checkpoints).apply(machine, 4, 5)
+    assert machine.revision == 1
