@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId, Term
 from coordsvc.raft.node import RaftNode
 from coordsvc.raft.ready import Ready
@@ -65,10 +66,11 @@ class LogWrites:
         state = None if changed is None else encode_hard_state(changed)
         first = ready.first_index
         size = 0
-        if len(ready.entries) == 1:  # in_batches would say so too
-            payload = self._encoder.encode(ready.entries)
-            effects.writes.append(Write(state, first, first, payload))
-            self._under_way.append(_Writing(first, ready.entries[0].term, promises))
+        payload = self._encoder.encode(ready.entries)
+        if len(payload) <= limits.BATCH_BYTES_MAX:  # in_batches would say so too
+            last = first + len(ready.entries) - 1
+            effects.writes.append(Write(state, first, last, payload))
+            self._under_way.append(_Writing(last, ready.entries[-1].term, promises))
             return len(payload)
         for entries in in_batches(ready.entries, size_of_entry):
             payload = self._encoder.encode(entries)

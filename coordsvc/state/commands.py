@@ -209,6 +209,9 @@ Command: TypeAlias = (
 )
 
 
+EntryParts: TypeAlias = tuple[SessionId, Serial, Serial, list[object]]
+"""Session, serial, floor, and the whole request, which is still to be parsed."""
+
 _SHAPE: Final = "a request is [op, serial, floor, ...]"
 
 
@@ -223,8 +226,8 @@ def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
     return session, request
 
 
-def read_entry(data: bytes) -> tuple[SessionId, Serial, Serial, list[object]]:
-    """Return the session, serial, floor and request in `data`; the request is to be parsed.
+def read_entry(data: bytes) -> EntryParts:
+    """Return what an entry consists of.
 
     Raises:
         MalformedCommand: it is not such an entry.

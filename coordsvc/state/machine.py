@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from coordsvc.base import limits, paths
-from coordsvc.base.ids import Index, Millis, Serial, SessionId
+from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import image, transactions, versions
 from coordsvc.state.acl import WRITE
@@ -17,6 +17,7 @@ from coordsvc.state.commands import (
     Close,
     Command,
     EndSession,
+    EntryParts,
     ExpireSession,
     OpenSession,
     Release,
@@ -31,6 +32,7 @@ from coordsvc.state.foreign import ForeignRunner
 from coordsvc.state.history import History
 from coordsvc.state.locks import LockTable
 from coordsvc.state.quick import ShortWays
+from coordsvc.state.replies import NOTHING
 from coordsvc.state.results import Applied
 from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import Tree
@@ -73,7 +75,7 @@ class StateMachine:
             expiry=self.expiry,
             history=self.history,
             digest=self._digest,
-        )
+        ).by_op
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             **self._writes.runners,
             Transaction: self._transact,
@@ -107,17 +109,32 @@ class StateMachine:
         if stamp_ms > self.time_ms:  # noqa: PLR1730  # a call of max takes 600 instructions
             self.time_ms = stamp_ms
         try:
-            session_id, serial, floor, request = read_entry(data)
+            entry = read_entry(data)
         except MalformedCommand as fault:
             return self._finish(Applied(0, 0, fault.code, index, fault.text))
-        applied = self._short_ways.apply(session_id, serial, floor, request, index, self.time_ms)
+        session_id, serial, floor, request = entry
+        op = request[0]
+        short_way = self._short_ways.get(op) if type(op) is int else None
+        session = self.sessions.by_id.get(session_id)
+        if short_way is None or session is None or self.tree.sweep is not None:
+            return self._apply_generally(entry)
+        replies = session.replies
+        kept = replies.kept
+        if serial <= replies.last_serial or kept is NOTHING:
+            return self._apply_generally(entry)
+        while kept and kept[0][0] < floor:
+            kept.popleft()
+        if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
+            return self._apply_generally(entry)
+        applied = short_way(session, request, index, self.time_ms)
         if applied is None:
-            applied = self._apply_generally(session_id, serial, floor, request)
+            return self._apply_generally(entry)
+        replies.last_serial = serial
+        kept.append((serial, codes.OK, index, applied.value))
         return applied
 
-    def _apply_generally(
-        self, session_id: SessionId, serial: Serial, floor: Serial, request: list[object]
-    ) -> Applied:
+    def _apply_generally(self, entry: EntryParts) -> Applied:
+        session_id, serial, floor, request = entry
         index = self.revision
         if session_id == 0:
             turn = Turn(index, self.time_ms, 0)

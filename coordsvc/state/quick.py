@@ -2,18 +2,17 @@
 
 CREATE, PUT, SET and DELETE of a node that nobody else has an eye on, and ACQUIRE and RELEASE of a
 lock that nobody else wants. Each does in one function what the general way does object by
-object, for a third to a half of its instructions, on every replica; so conditions are asked and
-objects filled in here that others own. `test_quick.py` holds the two ways against each other.
+object, for half of its instructions, on every replica; so conditions are asked and objects filled
+in here that others own. `test_quick.py` holds the two ways against each other.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from coordsvc.base import limits, paths
-from coordsvc.base.ids import Index, Millis, Serial, SessionId
+from coordsvc.base.ids import Index, Millis
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import plain, quota
 from coordsvc.state.digest import Digest
@@ -21,13 +20,12 @@ from coordsvc.state.events import Event
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.history import History
 from coordsvc.state.locks import Claim, Lock, LockTable
-from coordsvc.state.replies import NOTHING
 from coordsvc.state.results import Applied
 from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import PROTECTED, Tree
 from coordsvc.state.znode import Znode
 
-_Way: TypeAlias = Callable[[Session, list[object], Index, Millis], Applied | None]
+ShortWay: TypeAlias = Callable[[Session, list[object], Index, Millis], Applied | None]
 
 _LASTING: Final = ops.EPHEMERAL
 """Nodes of a kind up to this one do not go by themselves, so the expiry knows nothing of them."""
@@ -35,9 +33,16 @@ _STAYING: Final = PROTECTED | {paths.ROOT}
 
 
 class ShortWays:
-    """Applies plain requests to the parts of one state machine."""
+    """Applies plain requests to the parts of one state machine.
 
-    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree", "_ways")
+    `by_op` has the way of each operation that has one. Its caller has seen to it that the session
+    is there, has been answered before, and did not send this command before, and that no snapshot
+    has to see first what changes (all its sweeps begin and end together). A way returns None, and
+    has changed nothing, if the general one must be taken: the request is not plain, it fails, or
+    there is something rare to look at: an ACL, a quota, another who waits.
+    """
+
+    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree", "by_op")
 
     def __init__(
         self,
@@ -55,7 +60,7 @@ class ShortWays:
         self._expiry = expiry
         self._history = history
         self._digest = digest
-        self._ways: Final[dict[object, _Way]] = {
+        self.by_op: Final[dict[object, ShortWay]] = {
             ops.CREATE: self._create,
             ops.PUT: self._write,
             ops.SET: self._write,
@@ -63,45 +68,6 @@ class ShortWays:
             ops.ACQUIRE: self._acquire,
             ops.RELEASE: self._release,
         }
-
-    def apply(  # noqa: PLR0917  # keyword-only, it takes 1,500 instructions more
-        self,
-        session_id: SessionId,
-        serial: Serial,
-        floor: Serial,
-        request: list[object],
-        index: Index,
-        time_ms: Millis,
-    ) -> Applied | None:
-        """Apply an entry the short way; None if it takes the general way.
-
-        That is so when the request is not plain or a copy, when there is no such session, when a
-        snapshot must see first what changes (all its sweeps begin and end together), when the
-        command fails, or when something must be looked at that is rare: an ACL, a quota, another
-        who waits. Then nothing has changed but what the general way begins with.
-        """
-        op = request[0]
-        way = self._ways.get(op) if type(op) is int else None
-        session = self._sessions.by_id.get(session_id)
-        if way is None or session is None or self._tree.sweep is not None:
-            return None
-        replies = session.replies
-        if serial <= replies.last_serial:
-            return None
-        kept = replies.kept
-        while kept and kept[0][0] < floor:
-            kept.popleft()
-        if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
-            return None
-        applied = way(session, request, index, time_ms)
-        if applied is not None:
-            replies.last_serial = serial
-            if kept is NOTHING:
-                kept = replies.kept = deque()
-            kept.append((serial, codes.OK, index, applied.value))
-        return applied
-
-    # What follows returns None, and has changed nothing, if it is not the way to take.
 
     def _create(
         self, session: Session, request: list[object], index: Index, time_ms: Millis
@@ -237,14 +203,24 @@ class ShortWays:
         _, serial, _, path, claim = request
         locks = self._locks.by_path
         lock = locks.get(path)
+        node = self._tree.nodes.get(path)
         claims = session.claims
-        if lock is None or claims.get(claim) != path or lock.queue or lock.free_at_ms:
+        if (
+            lock is None
+            or node is None
+            or claims.get(claim) != path
+            or lock.queue
+            or lock.free_at_ms
+        ):
             return None
         del claims[claim]
         holders = lock.holders
         del holders[claim]
         if not holders:
             del locks[path]
-        self._expiry.reconsider(path, self._tree, locks, time_ms, lock_used=True)
+        if node.kind == ops.CONTAINER and not (holders or node.children):
+            self._expiry.containers.set(path, time_ms + limits.CONTAINER_IDLE_MS)
+        elif node.kind > _LASTING:
+            self._expiry.reconsider(path, self._tree, locks, time_ms, lock_used=True)
         self._digest.take_value(index, time_ms, session.id, value=True)
         return Applied(session.id, serial, codes.OK, index, value=True)

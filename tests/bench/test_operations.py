@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
+from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 
@@ -21,6 +23,7 @@ from coordsvc.server.config import resolve
 from coordsvc.server.peers import PeerSocket
 from coordsvc.server.server import Server
 from coordsvc_client import connect
+from coordsvc_client.requests import Done
 from coordsvc_client.wire import codes, ops
 from tests.bench.bare import connect_bare
 from tests.bench.lockstep import OUTSTANDING, PATH, VALUE, Calls, Group
@@ -68,7 +71,7 @@ def test_answers_of_a_turn_leave_in_one_write(group: Group) -> None:
     assert 0 < group.leader.counts["client writes"] <= BATCHES + 2, group.leader.counts
 
 
-@pytest.mark.parametrize(("outstanding", "most"), [(1, 405), (OUTSTANDING, 57)])
+@pytest.mark.parametrize(("outstanding", "most"), [(1, 405), (OUTSTANDING, 53)])
 def test_a_write_takes_few_calls_in_all_of_leader_followers_and_client(
     outstanding: int, most: int
 ) -> None:
@@ -90,6 +93,51 @@ def test_a_write_takes_few_calls_in_all_of_leader_followers_and_client(
         write(count)
     each = calls.count / count
     assert each <= most, f"{each:.1f} calls for a write"
+
+
+def lock_and_unlock(group: Group, path: str, done: Done) -> None:
+    """Take a lock that nobody else wants, and give it back."""
+    mutate = group.client.requests.mutate
+
+    def acquired(code: int, _revision: int, value: object) -> None:
+        assert isinstance(value, list)
+        mutate(ops.RELEASE, (path, value[1]), done)
+
+    mutate(ops.ACQUIRE, (path, False, True, 0, ""), acquired)
+
+
+def create_and_delete(group: Group, path: str, done: Done) -> None:
+    """Make a node and remove it."""
+    mutate = group.client.requests.mutate
+
+    def created(code: int, _revision: int, _value: object) -> None:
+        assert code == codes.OK
+        mutate(ops.DELETE, (f"{path}-x", -1, False, ()), done)
+
+    mutate(ops.CREATE, (f"{path}-x", VALUE, ops.PERSISTENT, False, False, 0, ()), created)
+
+
+@pytest.mark.parametrize(("pair", "most"), [(lock_and_unlock, 110), (create_and_delete, 110)])
+def test_a_pair_of_writes_takes_few_calls_in_all(
+    pair: Callable[[Group, str, Done], None], most: int
+) -> None:
+    group = Group()
+    group.begin()
+    paths = [f"/bench/{number}" for number in range(OUTSTANDING)]
+    mutate = group.client.requests.mutate
+    create = [ops.CONTAINER, False, True, 0, ()]
+    for path in paths:
+        mutate(ops.CREATE, (path, b"", *create), lambda *_: None)
+    again = cycle(paths)
+
+    def run(count: int) -> None:
+        group.ask(lambda done: pair(group, next(again), done), count=count, outstanding=OUTSTANDING)
+
+    run(OUTSTANDING)
+    with Calls() as calls:
+        run(WRITES)
+    each = calls.count / WRITES
+    assert each <= most, f"{each:.1f} calls for {pair.__name__}"
 
 
 def test_a_lone_write_takes_two_turns_of_the_leader_and_one_of_each_follower() -> None:
