@@ -246,9 +246,14 @@ class Lock:
         if not self._interrupted:
             await self._leave(held, exc)
             return
-        if exc is None:
-            exc = await self._pending_cancellation()
+        pending = None
+        if not isinstance(exc, asyncio.CancelledError):
+            pending = await self._pending_cancellation()
         others = task.uncancel() > self._cancelling
+        if others and pending is not None:
+            task.cancel()  # what was taken stood for theirs too, which has yet to come
+            task.uncancel()
+        exc = exc or pending
         if others and exc is not None:
             return  # somebody outside cancels as well, and comes first
         lost = LockLost("the body was cancelled", path=self.path, token=held.token)

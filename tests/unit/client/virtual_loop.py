@@ -39,8 +39,8 @@ def virtual(test):
     """Run an asynchronous test in virtual time."""
 
     @functools.wraps(test)
-    def run():
+    def run(**arguments):
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(asyncio.wait_for(test(), 100_000))
+            runner.run(asyncio.wait_for(test(**arguments), 100_000))
 
     return run

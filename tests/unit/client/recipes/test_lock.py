@@ -430,3 +430,35 @@ async def test_a_closed_client_has_no_locks():
     with pytest.raises(Closed):
         async with asyncio.timeout(60), c.lock("/l"):
             pytest.fail("there is no session to hold it")
+
+
+@virtual
+async def test_no_cancellation_is_left_over_when_the_body_fails_at_the_moment_of_the_loss():
+    cluster = FakeCluster()
+    c = await cluster.connect()
+    with pytest.raises(ValueError, match="mine"):
+        async with c.lock("/l"):
+            await c.close()
+            raise ValueError("mine")
+    await asyncio.sleep(1)
+    assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), None])
+@virtual
+async def test_a_cancellation_from_outside_outlives_the_loss_at_the_end_of_the_body(error):
+    cluster = FakeCluster()
+    c = await cluster.connect()
+
+    async def work():
+        with contextlib.suppress(ValueError):
+            async with c.lock("/l"):
+                await c.close()
+                asyncio.current_task().cancel()
+                if error is not None:
+                    raise error
+        await asyncio.sleep(1_000)
+
+    working = asyncio.ensure_future(work())
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(working, 10)
