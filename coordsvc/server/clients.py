@@ -16,6 +16,7 @@ from coordsvc.protocols.talk import Talk
 from coordsvc.protocols.zookeeper.conversation import ZooKeeperConversation
 from coordsvc.protocols.zookeeper.hall import ZooKeeperHall
 from coordsvc.server.counters import Counters
+from coordsvc.server.descriptors import left_for_clients
 from coordsvc.server.driver import Driver, monotonic_ms
 from coordsvc.server.keepalive import watch_over
 from coordsvc.server.languages import WORD, WORD_BYTES, ZOOKEEPER, language_of
@@ -52,6 +53,7 @@ class ClientPort:
         self._loop = asyncio.get_running_loop()
         self.each_turn: Callable[[], None] = lambda: None
         """What is to be done before answers are sent."""
+        self.connections_max = min(CONNECTIONS_MAX, left_for_clients())
         self.per_host_max = per_host_max
         self.per_host: dict[str, int] = {}
         """How many connections each address has; kept only if there is a limit."""
@@ -181,7 +183,7 @@ class ClientSocket(asyncio.Protocol):
         self._counters.client_connections_total += 1
         peer = transport.get_extra_info("peername")
         host = peer[0] if peer else ""
-        if len(port.sockets) >= CONNECTIONS_MAX or not port.admit(host):
+        if len(port.sockets) >= port.connections_max or not port.admit(host):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=limits.OUTBOX_BYTES_MAX)

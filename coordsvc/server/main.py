@@ -12,7 +12,7 @@ from typing import Final
 
 from coordsvc.base.errors import Fatal
 from coordsvc.base.ports import Logger
-from coordsvc.server import allocator, logs
+from coordsvc.server import allocator, descriptors, logs
 from coordsvc.server.config import Settings
 from coordsvc.server.notify import READY, STOPPING, notify
 from coordsvc.server.overview import Overview
@@ -103,6 +103,7 @@ def run(settings: Settings, notices: Sequence[Notice] = ()) -> int:
     for notice in notices:
         (log.warning if notice.level == WARNING else log.info)("zoo.cfg", notice=notice.text)
     allocator.give_back_what_is_freed()
+    descriptors.raise_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(serve(settings, log))

@@ -178,8 +178,8 @@ async def test_a_broken_invariant_stops_the_server(port):
     writer.close()
 
 
-async def test_connections_are_bounded(port, monkeypatch):
-    monkeypatch.setattr(module, "CONNECTIONS_MAX", 1)
+async def test_connections_are_bounded(port):
+    port.connections_max = 1
     _, first = await dial(port)
     first.write(b"X")
     await asyncio.sleep(0.01)
