@@ -207,16 +207,16 @@ class Conversation:
         for message in messages:
             if self.farewell is not None:
                 break
+            if type(message) is not list:
+                raise FrameError("a message that is no array")
+            if len(message) == 4:  # a reply, nearly always: to match it would double its cost
+                serial, code, revision, value = message
+                if type(serial) is type(code) is type(revision) is int and serial > 0:
+                    self._receive_reply(serial, code, revision, value, now)
+                    continue
             self._receive(message, now)
 
-    def _receive(self, message: object, now: int) -> None:
-        if type(message) is not list:
-            raise FrameError("a message that is no array")
-        if len(message) == 4:  # a reply, nearly always: the match below would double its cost
-            serial, code, revision, value = message
-            if type(serial) is type(code) is type(revision) is int and serial > 0:
-                self._receive_reply(serial, code, revision, value, now)
-                return
+    def _receive(self, message: list[object], now: int) -> None:
         match message:
             case [int(serial), int(code), int(revision), value, *_] if serial > 0:
                 self._receive_reply(serial, code, revision, value, now)
@@ -249,8 +249,8 @@ class Conversation:
     def _receive_reply(
         self, serial: int, code: int, revision: int, value: object, now: int
     ) -> None:
-        request = self.requests.in_flight_with(serial)
-        if request is None:
+        request = self.requests.open.get(serial)
+        if request is None or not request.in_flight:
             return  # given up meanwhile
         if revision > self.watches.shown and request.op != ops.WATCH:
             self.watches.shown = revision

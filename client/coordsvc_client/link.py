@@ -172,7 +172,7 @@ class Link:
             conversation.receive_data(data, now)
         finally:
             self._flush_due = False
-        if conversation.requests.wants_to_send:
+        if conversation.requests.unsent:
             self._send(now)
         else:
             self.poke()  # after those who were awaiting what has come

@@ -78,12 +78,25 @@ class Request:
 class RequestQueue:
     """All requests without an answer, sent or not."""
 
+    __slots__ = (
+        "_delayed",
+        "_mutations",
+        "_next_sweep",
+        "_serial",
+        "due",
+        "in_flight",
+        "open",
+        "unsent",
+    )
+
     def __init__(self) -> None:
         self.in_flight: int = 0
         """Requests on the wire."""
         self._serial = 0
-        self._open: dict[int, Request] = {}
-        self._unsent: deque[Request] = deque()
+        self.open: dict[int, Request] = {}
+        """Those without an answer, by serial."""
+        self.unsent: deque[Request] = deque()
+        """Those that `fill` may take, and some that are closed."""
         self._delayed: list[tuple[int, int, Request]] = []
         self._mutations: deque[Request] = deque()
         self._next_sweep = NEVER
@@ -116,8 +129,8 @@ class RequestQueue:
     ) -> Request:
         """Do as `read` does, or with the consistency MUTATION as `mutate` does."""
         self._serial = serial = self._serial + 1
-        self._open[serial] = request = Request(serial, op, args, done, consistency)
-        self._unsent.append(request)
+        self.open[serial] = request = Request(serial, op, args, done, consistency)
+        self.unsent.append(request)
         if consistency == MUTATION:
             self._mutations.append(request)
         request.deadline = deadline
@@ -129,7 +142,7 @@ class RequestQueue:
     @property
     def is_full(self) -> bool:
         """Tell whether so much is without an answer that no more should be asked."""
-        return len(self._open) >= BACKLOG_MAX
+        return len(self.open) >= BACKLOG_MAX
 
     def withdraw(self, request: Request) -> None:
         """Take a request back if no server has it; otherwise its answer is awaited all the same."""
@@ -139,7 +152,7 @@ class RequestQueue:
 
     def close(self, request: Request) -> None:
         """Take a request out of everything that waits."""
-        del self._open[request.serial]
+        del self.open[request.serial]
         request.open = False
         if request.in_flight:
             request.in_flight = False
@@ -150,31 +163,21 @@ class RequestQueue:
 
     def _tidy(self) -> None:
         """Forget what was given up before it was sent: without a server nothing else would."""
-        kept = len(self._unsent) + len(self._mutations)
-        if kept > 4 * len(self._open) + TIDY_SLACK:
-            self._unsent = deque(request for request in self._unsent if request.open)
+        kept = len(self.unsent) + len(self._mutations)
+        if kept > 4 * len(self.open) + TIDY_SLACK:
+            self.unsent = deque(request for request in self.unsent if request.open)
             self._mutations = deque(request for request in self._mutations if request.open)
-
-    def in_flight_with(self, serial: int) -> Request | None:
-        """Return the request on the wire with this serial, if there is one."""
-        request = self._open.get(serial)
-        return request if request is not None and request.in_flight else None
-
-    @property
-    def wants_to_send(self) -> bool:
-        """Tell whether there is something that `fill` may take."""
-        return bool(self._unsent)
 
     def put_first(self) -> None:
         """Send the request asked last before all others."""
-        self._unsent.rotate(1)
+        self.unsent.rotate(1)
 
     def fill(self, out: list[bytes], revision: int, now: int) -> None:
         """Append to `out` what the window allows to send at `now`.
 
         Reads that must not go back in time ask for `revision` at least.
         """
-        unsent = self._unsent
+        unsent = self.unsent
         room = WINDOW - self.in_flight
         floor = 0  # the same for all that leave together
         # A ping may exceed the window: it finds out why that does not move.
@@ -187,7 +190,9 @@ class RequestQueue:
                     floor = floor or self._floor()
                     body: bytes = pack((request.op, request.serial, floor, *request.args))
                 else:
-                    body = pack(self._head(request, revision) + request.args)
+                    level = request.consistency
+                    least = 0 if level == ops.STALE else revision
+                    body = pack((request.op, request.serial, level, least, *request.args))
             except (TypeError, ValueError, OverflowError) as error:
                 self._refuse(request, codes.BAD_ARGUMENTS, f"no argument of that kind: {error}")
                 continue
@@ -209,11 +214,6 @@ class RequestQueue:
         self.close(request)
         request.done(code, 0, text)
 
-    def _head(self, request: Request, revision: int) -> tuple[int, ...]:
-        if request.consistency == ops.STALE:
-            return (request.op, request.serial, ops.STALE, 0)
-        return (request.op, request.serial, request.consistency, revision)
-
     def _floor(self) -> int:
         """Return the lowest serial of a mutation that has no answer yet."""
         return self._mutations[0].serial
@@ -231,7 +231,7 @@ class RequestQueue:
 
     def refused(self) -> None:
         """Note that nothing of what is on the wire was or will be done."""
-        for request in self._open.values():
+        for request in self.open.values():
             request.in_flight = False
         self.in_flight = 0
 
@@ -239,7 +239,7 @@ class RequestQueue:
         """Line everything open up again after the connection; what was on the wire is in doubt."""
         self._delayed.clear()
         self.due = self._next_sweep
-        for request in list(self._open.values()):
+        for request in list(self.open.values()):
             if request.bound:
                 self.close(request)
             elif request.in_flight:
@@ -247,11 +247,11 @@ class RequestQueue:
                 request.maybe = True
             request.refusals = 0
         self.in_flight = 0
-        self._unsent = deque(self._open.values())
+        self.unsent = deque(self.open.values())
 
     def fail_mutations(self, text: str) -> None:
         """End every open mutation: the session that made them is gone."""
-        for request in list(self._open.values()):
+        for request in list(self.open.values()):
             if request.consistency == MUTATION:
                 unknown = request.maybe or request.in_flight
                 self.close(request)
@@ -260,7 +260,7 @@ class RequestQueue:
     def fail_all(self, code: int, text: str) -> None:
         """End every open request: nobody will connect again."""
         self.requeue()
-        for request in list(self._open.values()):
+        for request in list(self.open.values()):
             self.close(request)
             unknown = request.consistency == MUTATION and request.maybe
             request.done(codes.OUTCOME_UNKNOWN if unknown else code, 0, text)
@@ -268,15 +268,15 @@ class RequestQueue:
     def wake(self, now: int) -> None:
         """Line up what is to be tried again; give up what is past its deadline."""
         while self._delayed and self._delayed[0][0] <= now:
-            self._unsent.append(heapq.heappop(self._delayed)[2])
+            self.unsent.append(heapq.heappop(self._delayed)[2])
         if now >= self._next_sweep:
             self._sweep(now)
         self.due = min(self._next_sweep, self._delayed[0][0] if self._delayed else NEVER)
 
     def _sweep(self, now: int) -> None:
-        for request in [r for r in self._open.values() if r.deadline <= now]:
+        for request in [r for r in self.open.values() if r.deadline <= now]:
             unknown = request.consistency == MUTATION and (request.maybe or request.in_flight)
             self.close(request)
             request.done(codes.OUTCOME_UNKNOWN if unknown else codes.TIMED_OUT, 0, None)
         self._tidy()
-        self._next_sweep = min((r.deadline for r in self._open.values()), default=NEVER)
+        self._next_sweep = min((r.deadline for r in self.open.values()), default=NEVER)

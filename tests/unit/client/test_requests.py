@@ -37,7 +37,7 @@ def test_no_more_than_the_window_is_on_the_wire():
         requests.read(ops.GET, ("/a",), record([]))
     assert len(sent(requests)) == WINDOW
     assert sent(requests) == []
-    requests.close(requests.in_flight_with(1))
+    requests.close(requests.open[1])
     assert [request[1] for request in sent(requests)] == [WINDOW + 1]
 
 
@@ -69,7 +69,7 @@ def test_the_floor_is_the_lowest_open_mutation_and_never_goes_back(steps, chance
                 wire.append(serial)
         elif step == "answer" and wire:
             serial = wire.pop(chance.randrange(len(wire)))
-            request = requests.in_flight_with(serial)
+            request = requests.open[serial]
             requests.close(request)
             open_ones.remove(request)
         elif step == "withdraw" and open_ones:
@@ -183,7 +183,7 @@ def test_what_is_given_up_without_a_connection_leaves_nothing_behind():
         queue.withdraw(queue.read(ops.PING, (), lambda *_: None))
         queue.wake(number)
     assert len(answers) == 10_000
-    assert sum(map(len, (queue._open, queue._unsent, queue._mutations))) < 1_000
+    assert sum(map(len, (queue.open, queue.unsent, queue._mutations))) < 1_000
 
 
 @pytest.mark.parametrize("wrong", [object(), 2**70, "\ud800", {1}])

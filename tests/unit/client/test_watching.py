@@ -88,7 +88,7 @@ def test_an_event_before_the_reply_still_comes_after_the_word_of_the_cut():
 
 
 def answer(requests, out_index, code, value, revision=5):
-    request = requests.in_flight_with(out_index)
+    request = requests.open[out_index]
     requests.close(request)
     request.done(code, revision, value)
 
