@@ -64,6 +64,37 @@ class Farewell(NamedTuple):
 class Conversation:
     """One client's talk with a cluster, across connections and sessions."""
 
+    __slots__ = (
+        "_connected",
+        "_hello_at",
+        "_make_password",
+        "_may_send",
+        "_out",
+        "_password",
+        "_session_end",
+        "_splitter",
+        "calm_ms",
+        "claims",
+        "client_name",
+        "cluster",
+        "draining",
+        "farewell",
+        "leader",
+        "leader_address",
+        "lease",
+        "node",
+        "on_state",
+        "requests",
+        "revision",
+        "servers",
+        "session",
+        "silence",
+        "state",
+        "timeout_ms",
+        "watches",
+        "welcomed",
+    )
+
     def __init__(
         self,
         *,

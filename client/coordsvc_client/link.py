@@ -56,6 +56,15 @@ async def dial_tcp(
 class Wire(asyncio.Protocol):
     """One connection: hands over what happens to it, as long as it is the current one."""
 
+    __slots__ = (
+        "_link",
+        "gone",
+        "greeting",
+        "judged",
+        "paused",
+        "transport",
+    )
+
     def __init__(self, link: Link) -> None:
         self._link = link
         self.transport: asyncio.Transport | None = None
@@ -107,6 +116,30 @@ class Wire(asyncio.Protocol):
 
 class Link:
     """Keeps one conversation connected until it is closed."""
+
+    __slots__ = (
+        "_dial",
+        "_down",
+        "_endpoints",
+        "_escape",
+        "_flush_due",
+        "_known_servers",
+        "_loop",
+        "_move_at",
+        "_moving",
+        "_next_wire",
+        "_prefer_leader",
+        "_quiet",
+        "_runner",
+        "_shun_until",
+        "_shunned",
+        "_timer",
+        "_timer_at",
+        "_wire",
+        "address",
+        "clock",
+        "conversation",
+    )
 
     def __init__(
         self,
