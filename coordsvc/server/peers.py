@@ -27,6 +27,10 @@ DIAL_PAUSE_S_MIN: Final = 0.02
 DIAL_PAUSE_S_MAX: Final = 1.0
 DIAL_TIMEOUT_S: Final = 3.0
 LARGER_DIALS_AFTER_S: Final = 2.0
+GREETING_S: Final = 10.0
+"""Who has not said who it is by then is cut off."""
+STRANGERS_MAX: Final = 64
+"""Connections that have yet to say who they are; one more costs the oldest."""
 TURNED_AWAY_PAUSE_S: Final = 2.0
 """Between attempts to reach a member that does not want us."""
 # struct tcp_info of <linux/tcp.h>: eight bytes, then 32-bit numbers, of which tcpi_rtt is the 16th.
@@ -53,6 +57,8 @@ class PeerLinks:
         self.links: dict[NodeId, PeerSocket] = {}
         self._server: asyncio.Server | None = None
         self._dialling: dict[NodeId, asyncio.Task[None]] = {}
+        self.strangers: dict[PeerSocket, None] = {}
+        """Those who have called and not yet said who they are, the oldest first."""
         self.refusals: dict[NodeId, str] = {}
         """Why others were turned away last: said once, not with each attempt."""
         driver.peers = self
@@ -183,6 +189,7 @@ class PeerSocket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer: NodeId | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._patience: asyncio.TimerHandle | None = None
         self.turned_away = False
         """Whether one side did not want the other."""
 
@@ -198,8 +205,20 @@ class PeerSocket(asyncio.Protocol):
         if sock is not None:
             _watch_over(sock)
         transport.set_write_buffer_limits(high=UNSENT_BYTES_MAX)
+        self._patience = asyncio.get_running_loop().call_later(GREETING_S, transport.abort)
         if self._dialled is not None:
             transport.write(self._conversation.greeting(self._dialled))
+            return
+        strangers = self._links.strangers
+        if len(strangers) >= STRANGERS_MAX:
+            next(iter(strangers)).abort()
+        strangers[self] = None
+
+    def _is_no_stranger(self) -> None:
+        """It has said who it is, or is gone."""
+        self._links.strangers.pop(self, None)
+        if self._patience is not None:
+            self._patience.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Hand messages to the replica."""
@@ -233,6 +252,7 @@ class PeerSocket(asyncio.Protocol):
     def _up(self, peer: NodeId) -> None:
         links = self._links
         self._peer = peer
+        self._is_no_stranger()
         if self._dialled is None and self._transport is not None:
             self._transport.write(self._conversation.greeting(peer))
         old = links.links.get(peer)
@@ -262,6 +282,7 @@ class PeerSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the replica, unless a newer link has taken this one's place."""
         links = self._links
+        self._is_no_stranger()
         if not self.ended.done():
             self.ended.set_result(None)
         if self._peer is not None and links.links.get(self._peer) is self:
@@ -295,6 +316,12 @@ class PeerSocket(asyncio.Protocol):
             return None
         (micros,) = _TCP_INFO_RTT.unpack_from(info)
         return float(micros) / 1e6
+
+    def abort(self) -> None:
+        """Cut it off at once."""
+        self._is_no_stranger()
+        if self._transport is not None:
+            self._transport.abort()
 
     def close(self) -> None:
         """Close the link."""

@@ -1,6 +1,7 @@
 """Links between replicas on loopback: who dials, what breaks them, what replaces what."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -263,3 +264,44 @@ async def test_a_link_that_takes_nothing_more_is_broken_off(pair):
     a.links.links["b"].pause_writing()
     await a.until(lambda: ("lost", "b") in a.told)
     await b.until(lambda: ("lost", "a") in b.told)
+
+
+async def test_who_does_not_say_who_he_is_is_cut_off(ports, monkeypatch):
+    monkeypatch.setattr(module, "GREETING_S", 0.05)
+    end = End("a", ports)
+    await end.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", end.port)
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    writer.close()
+    assert not end.links.strangers
+    await finish(end)
+
+
+async def test_strangers_are_few_and_keep_no_member_out(ports, monkeypatch):
+    monkeypatch.setattr(module, "STRANGERS_MAX", 2)
+    end = End("b", ports)
+    await end.start()
+    idle = [await asyncio.open_connection("127.0.0.1", end.port) for _ in range(3)]
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionResetError):
+            assert await idle[0][0].read() == b"", "the oldest goes"
+    member = await Stranger.dial(end, "a")
+    await end.until(lambda: end.told == [("made", "a")])
+    assert len(end.links.strangers) <= 2
+    for _, writer in idle:
+        writer.close()
+    member.writer.close()
+    await finish(end)
+
+
+async def test_a_link_outlives_the_patience_for_greetings(ports, monkeypatch):
+    monkeypatch.setattr(module, "GREETING_S", 0.05)
+    ends = End("a", ports), End("b", ports)
+    for end in ends:
+        await end.start()
+    await ends[0].until(lambda: ends[0].told)
+    await asyncio.sleep(0.2)
+    assert ends[0].told == [("made", "b")]
+    await finish(*ends)
