@@ -212,7 +212,7 @@ class ClientSocket(asyncio.Protocol):
         if conversation.clogged:
             self._rest(conversation)
         dirty = self._hall.dirty
-        if dirty and dirty[-1] is conversation:
+        if dirty and dirty[-1] is conversation and not self._driver.stopped:
             dirty.pop()  # it has answered already: sent while everything is at hand
             self.flush()
         self._driver.schedule()

@@ -75,7 +75,8 @@ class Driver:
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: Millis = 0
-        self._stopped = False
+        self.stopped = False
+        """Whether nothing more is to be done or answered."""
         self._disk = LogWriter(wal, written=self._on_written, failed=self.fail)
 
     # ------------------------------------------------------------------ turns
@@ -99,7 +100,7 @@ class Driver:
 
     def _turn(self) -> None:
         self._scheduled = False
-        if self._stopped:
+        if self.stopped:
             return
         try:
             self._take_turn(monotonic_ms())
@@ -165,7 +166,7 @@ class Driver:
         return 0.0 if since is None else time.monotonic() - since
 
     def _on_written(self, count: int, seconds: float) -> None:
-        if self._stopped:
+        if self.stopped:
             return
         self.counters.synced(seconds)
         now = monotonic_ms()
@@ -182,7 +183,7 @@ class Driver:
 
     def fail(self, error: Exception) -> None:
         """Nothing that was promised may be built on what is left: stop at once."""
-        self._stopped = True
+        self.stopped = True
         fatal = error if isinstance(error, CoordsvcError) else Fatal(repr(error))
         self._log.error("this replica stops", reason=str(fatal), exc_info=error)
         self._on_fatal(fatal)
@@ -271,7 +272,7 @@ class Driver:
 
     async def close(self) -> None:
         """Finish the log's work and stop. Call when nothing comes in any more."""
-        self._stopped = True
+        self.stopped = True
         if self._timer is not None:
             self._timer.cancel()
         for task in list(self._tasks):

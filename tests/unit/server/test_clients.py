@@ -66,6 +66,7 @@ class FakeDriver:
     def __init__(self):
         self.counters = Counters()
         self.flush_clients = None
+        self.stopped = False
 
     def fail(self, error):
         self.failed = error
@@ -364,6 +365,17 @@ async def test_an_answer_that_is_there_at_once_does_not_wait_for_the_turn(port):
     async with asyncio.timeout(5):
         assert await reader.readexactly(5) == b"hello"
     assert port.hall.dirty == [], "and is not looked for again"
+    writer.close()
+
+
+async def test_a_driver_that_has_stopped_answers_nothing(port):
+    _, writer = await begin(port)
+    port.driver.stopped = True
+    port.driver.schedule = lambda: None
+    writer.write(b"doubtful")
+    await asyncio.sleep(0.05)
+    (talk,) = EchoTalk.made
+    assert talk.out == b"doubtful"
     writer.close()
 
 
