@@ -228,7 +228,7 @@ class Link:
         finally:  # whatever a callback of the user's did: the lease goes on to run out
             due = min(now + conversation.calm_ms, conversation.requests.due)
             if not now < self._timer_at <= due:
-                self._set_timer(now)
+                self._set_timer()
 
     def _serve_wire(self, wire: Wire, now: int) -> None:
         conversation = self.conversation
@@ -247,7 +247,8 @@ class Link:
         if conversation.silence.is_silent and self._escape is None:
             self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
 
-    def _set_timer(self, now: int) -> None:
+    def _set_timer(self) -> None:
+        now = self.clock()  # callbacks may have taken their time
         due = min(self.conversation.deadline(), now + WAKE_MS_MAX)
         if self._timer is not None:
             if self._timer_at <= due and self._timer_at > now:
@@ -318,7 +319,7 @@ class Link:
             if self._escape is not None:
                 self._escape.cancel()
             conversation.end(self.clock())
-            self._set_timer(self.clock())
+            self._set_timer()
         if farewell is not None:
             log.info("left %s: %s", address, farewell.text)
         if was_welcome:
