@@ -205,6 +205,10 @@ class LockModel:
         free = not state.client
         if operation.outcome is Outcome.UNKNOWN:
             return Held(operation.client, state.token) if free else state
+        if operation.code == codes.SUPERSEDED:
+            # Refused for want of room and asked again, until a later request of its session came
+            # first: what had taken effect would have been answered as it was.
+            return state
         if operation.code != codes.OK:
             return None if free else state
         _, _, token, _ = cast("Sequence[int]", operation.value)

@@ -358,3 +358,10 @@ def test_an_unknown_acquire_may_hold_the_lock() -> None:
     unknown: tuple[str, int, int, Value] = ("a", ops.ACQUIRE, codes.OUTCOME_UNKNOWN, None)
     refused: tuple[str, int, int, Value] = ("b", ops.ACQUIRE, codes.LOCKED, None)
     assert lock_verdict(unknown, refused) is Verdict.LINEARIZABLE
+
+
+def test_an_acquire_that_was_overtaken_has_no_effect() -> None:
+    overtaken: tuple[str, int, int, Value] = ("a", ops.ACQUIRE, codes.SUPERSEDED, None)
+    locked: tuple[str, int, int, Value] = ("b", ops.ACQUIRE, codes.LOCKED, None)
+    assert lock_verdict(overtaken, held("b", 1)) is Verdict.LINEARIZABLE
+    assert lock_verdict(overtaken, locked) is Verdict.NOT_LINEARIZABLE
