@@ -45,28 +45,29 @@ def check(stage: Stage, script: Script, case: Case):
     assert [(step, ours) for step, _, ours in found] == expected, "\n".join(told)
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("zookeeper")
-    with Cluster(folder, options=services.options(folder)) as cluster:
-        yield cluster
-
-
 def addresses(cluster: Cluster, *, first: str):
     """Return where clients connect, the node called `first` before the others."""
     plans = sorted(cluster.plans, key=lambda plan: plan.name != first)
     return [("127.0.0.1", plan.client_port) for plan in plans]
 
 
-@pytest.fixture(scope="module")
-def follower(cluster):
-    leader = cluster.leader()
-    return Stage(addresses(cluster, first=next(name for name in cluster.nodes if name != leader)))
+# Each has a cluster of its own: what a case leaves at the root, as it did when it was recorded,
+# would be there already.
 
 
 @pytest.fixture(scope="module")
-def leader(cluster):
-    return Stage(addresses(cluster, first=cluster.leader()))
+def follower(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("follower")
+    with Cluster(folder, options=services.options(folder)) as cluster:
+        leader = cluster.leader()
+        yield Stage(addresses(cluster, first=next(n for n in cluster.nodes if n != leader)))
+
+
+@pytest.fixture(scope="module")
+def leader(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("leader")
+    with Cluster(folder, options=services.options(folder)) as cluster:
+        yield Stage(addresses(cluster, first=cluster.leader()))
 
 
 @every_case
