@@ -195,7 +195,7 @@ class ClientSocket(asyncio.Protocol):
         self._counters.client_connections += 1
 
     def data_received(self, data: bytes) -> None:
-        """Hand bytes to the conversation; answers leave at the end of the turn."""
+        """Hand bytes to the conversation; answers leave at once, or at the end of the turn."""
         self._counters.bytes_in += len(data)
         conversation = self._conversation
         if conversation is None:

@@ -89,6 +89,8 @@ class Driver:
 
     def respond(self) -> None:
         """Send what may leave at once; have a turn soon, unless it would do nothing."""
+        if self.stopped:
+            return
         self._send_ahead()
         if not self._scheduled and not self.replica.is_quiet:
             self.schedule()

@@ -43,9 +43,9 @@ HAND_OVER_POLL: Final[Micros] = 10 * MS
 START_AGAIN: Final[Micros] = SECOND
 """A server that cannot start, for its disk does not let it, tries again after so long."""
 TOLD_PER_TURN: Final = 2
+"""Few, so that events often wait for a later turn."""
 LOOKED_AT_EACH: Final = 4
 """Of the turns that a node spares itself, how often one is taken to see that nothing was missed."""
-"""Few, so that events often wait for a later turn."""
 
 
 @dataclass(slots=True)

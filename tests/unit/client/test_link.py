@@ -305,3 +305,24 @@ async def test_a_timer_is_not_looked_at_for_each_answer():
             for _ in range(100):
                 await c.get("/")
         assert deadline.call_count <= 2
+
+
+@virtual
+async def test_a_callback_that_takes_its_time_does_not_put_the_end_of_the_lease_off():
+    cluster = FakeCluster()
+    c = await cluster.connect(timeout_ms=2_000)
+    loop = asyncio.get_running_loop()
+    lost_at = []
+
+    def slow(*_):
+        loop.jumping.now += 0.4
+
+    cluster.frozen.add("n1")
+    cluster.down.add("n1")
+    await asyncio.sleep(0.1)
+    over_at = loop.time() + c.lease_left()
+    c.on_state(lambda state: state is State.LOST and lost_at.append(loop.time()))
+    c.submit(ops.GET, ("/",), slow, timeout_ms=round(1000 * (c.lease_left() - 0.5)))
+    await asyncio.sleep(10)
+    assert lost_at == [pytest.approx(over_at, abs=0.01)]
+    await c.close()

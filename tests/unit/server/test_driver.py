@@ -202,6 +202,21 @@ async def test_a_turn_that_breaks_off_stops_the_node(stand, error):
     assert stand.replica.turns == turns, "nothing is built on what is left"
 
 
+async def test_a_node_that_has_stopped_answers_no_peer_either(stand):
+    sent = []
+
+    class Peers:
+        def send(self, batch):
+            sent.extend(batch)
+
+    stand.driver.peers = Peers()
+    stand.driver.fail(AssertionError("a rule was broken while a message was taken in"))
+    stand.replica.messages = [("b", "the answer to a heartbeat")]
+    stand.driver.respond()
+    await asyncio.sleep(0.01)
+    assert sent == []
+
+
 async def test_a_failed_assertion_about_a_write_stops_the_node(stand):
     def broken(now):
         raise AssertionError("no write was under way")
