@@ -62,25 +62,31 @@ RARE = [
     (ops.SET, "/a", b"", -1, [["/a", 1]]),
     (ops.SET, "/a", 5, -1, []),
     (ops.SET, "/a"),
-    (ops.SET_ACL, "/a", [[31, "digest", "a:b"]], -1),
+    *((ops.SET_ACL, path, [[31, "digest", "a:b"]], -1) for path in ("/", "/a", "/a/b", "/box")),
+    (ops.SET_ACL, "/a", [[15, "world", "anyone"]], -1),
+    (ops.PUT, "/new/x", b"n", True, []),
     (ops.ACQUIRE, "/new/lock", False, True, 0, ""),
-    (ops.ACQUIRE, "/a", False, True, 7, "me"),
+    *((ops.ACQUIRE, path, False, True, 9_000, "me") for path in ("/a", "/box", "/ttl", "/mine")),
     (ops.ACQUIRE, "/a", False, True, limits.LOCK_DELAY_MS_MAX + 1, ""),
     (ops.ACQUIRE, "/a", False, True, 0, "é" * 600),
     (ops.BREAK, "/a", ""),
     (ops.RELEASE, "/a", -(2**62)),
     (ops.TXN, [], [[ops.SET, "/a", b"1", -1, []], [ops.DELETE, "/none", -1, False, []]], []),
+    (ops.TXN, [], [
+        [ops.CREATE, "/box/c", b"", 0, False, False, 0, []], [ops.DELETE, "/box/c", -1, False, []],
+    ], []),
     (True, "/a"),
     ([], "/a"),
-]
+]  # fmt: skip
+ENDS = [(0, (ops.EXPIRE_SESSION, 2), 0), (0, (ops.END_SESSION, 2, ""), 0), (2, (ops.CLOSE,), 0)]
+TICK = (0, (ops.TICK,), 0)
+usual_steps = st.tuples(
+    st.sampled_from([1, 1, 1, 2]),
+    st.sampled_from([*COMMON, *COMMON, *RARE]),
+    st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
+)
 steps_of_lives = st.lists(
-    st.tuples(
-        st.sampled_from([1, 1, 1, 2]),
-        st.sampled_from([*COMMON, *COMMON, *RARE]),
-        st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
-    ),
-    min_size=20,
-    max_size=60,
+    st.one_of(*[usual_steps] * 12, st.sampled_from([TICK, TICK, *ENDS])), min_size=20, max_size=60
 )
 """Who, what, and how many serials back: a command may be a copy."""
 FIRST = 10
@@ -120,16 +126,19 @@ def chunks_of(capture):
     return chunks
 
 
-def life(steps, *, short, version=2, capture_at=0):
+def life(steps, *, short, version=2, capture_at=0, restore_at=0):
     """Return everything anybody could see of a state machine that lived through `steps`."""
     machine = opened(version=version)
-    if not short:
-        machine._short_ways = {}
-    seen, chunks = [], []
+    seen, chunks, time_ms = [], [], 10
     for index, (session, request, back) in enumerate(steps, FIRST):
         if index == capture_at:
             capture = machine.capture()
-        applied = machine.apply(index, 10 + index, entry(index, session, request, back))
+        if index == restore_at and not capture_at:
+            machine = StateMachine.restore(chunks_of(machine.capture()))
+        if not short:
+            machine._short_ways = {}
+        time_ms += limits.CONTAINER_IDLE_MS if request[0] == ops.TICK else 1
+        applied = machine.apply(index, time_ms, entry(index, session, request, back))
         claims = [each.claims for each in machine.sessions.by_id.values()]
         mine = [each.ephemerals for each in machine.sessions.by_id.values()]
         seen.append(repr((applied, machine.digest, machine.next_due_ms(), claims, mine)))
@@ -140,11 +149,16 @@ def life(steps, *, short, version=2, capture_at=0):
 
 
 @settings(max_examples=300, deadline=None)
-@given(steps_of_lives, st.integers(0, 200), st.sampled_from([1, 2, 2, 2]))
-def test_the_short_ways_lead_to_the_same_place(steps, capture_at, version):
+@given(
+    steps_of_lives,
+    st.sampled_from([0, 0, 0, 15, 30, 45]),
+    st.integers(FIRST, 80),
+    st.sampled_from([1, 2, 2, 2]),
+)
+def test_the_short_ways_lead_to_the_same_place(steps, capture_at, restore_at, version):
     steps = [*BEGINNING, *steps]
-    short = life(steps, short=True, capture_at=capture_at, version=version)
-    assert short == life(steps, short=False, capture_at=capture_at, version=version)
+    options = {"capture_at": capture_at, "restore_at": restore_at, "version": version}
+    assert life(steps, short=True, **options) == life(steps, short=False, **options)
 
 
 LIMITS = (1, (ops.CREATE, QUOTA + "limits", b"countHardLimit=2", 0, False, True, 0, []), 0)
