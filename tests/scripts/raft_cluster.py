@@ -188,9 +188,10 @@ class Cluster:
 
     def take(self, member: Member) -> bool:
         """Carry out one Ready, up to the sync; tell whether there was anything to do."""
-        quiet = member.node.is_quiet
+        quiet, due = member.node.is_quiet, member.node.deadline()
         ready = member.node.ready()
         assert not (quiet and ready), "a turn would have been spared that is needed"
+        assert not quiet or member.node.deadline() >= due, "it would be woken too late"
         if not ready:
             return False
         name = member.name

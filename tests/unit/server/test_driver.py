@@ -217,12 +217,15 @@ async def test_a_node_that_has_stopped_answers_no_peer_either(stand):
     assert sent == []
 
 
-async def test_a_failed_assertion_about_a_write_stops_the_node(stand):
+@pytest.mark.parametrize("error", [AssertionError("no write was under way"), KeyError("bug")])
+@pytest.mark.parametrize("what", ["persisted", "wake"])
+async def test_what_breaks_off_outside_of_a_turn_stops_the_node_too(stand, what, error):
     def broken(now):
-        raise AssertionError("no write was under way")
+        raise error
 
-    stand.replica.persisted = broken
+    setattr(stand.replica, what, broken)
     stand.do(effects_of(writes=[Write(b"state", 0, 0, b"")]))
+    stand.replica.due = monotonic_ms() + 20
     await stand.until(lambda: stand.fatal)
 
 
