@@ -9,8 +9,8 @@
 An event loop runs in a thread of its own, so heartbeats go on while the caller computes or
 sleeps. One thing is different: a thread cannot be cancelled from outside. A lock that is lost
 does not interrupt the body. Ask `held.lost`, call `held.check()` before each step, or pass
-`on_lost=`, which is called in the loop's thread. Leaving the body of a lost lock raises
-`LockLost`. The fencing token protects what checks it, here as there.
+`on_lost=`, which is called in the loop's thread and so cannot call this client. Leaving the body
+of a lost lock raises `LockLost`. The fencing token protects what checks it, here as there.
 """
 
 from __future__ import annotations
@@ -61,13 +61,24 @@ class LoopThread:
             task.cancel()
         self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
+    def refuse_callbacks(self) -> None:
+        """Raise RuntimeError over there: whoever is called back must not wait for that thread."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a callback runs in the client's own thread: it cannot wait for it")
+
     def call(self, coroutine: Coroutine[object, object, T]) -> T:
         """Run a coroutine over there; wait for it. An interruption here cancels it there.
 
         Raises:
             Closed: `stop` was called, before or meanwhile.
+            RuntimeError: it is called over there, by a callback.
 
         """
+        try:
+            self.refuse_callbacks()
+        except RuntimeError:
+            coroutine.close()
+            raise
         with self._submitting:
             if self._stopped:
                 coroutine.close()
@@ -368,6 +379,7 @@ class Client:
     def close(self) -> None:
         """End the session, the connection and the thread."""
         if not self._closed:
+            self._thread.refuse_callbacks()
             self._closed = True
             try:
                 self._thread.call(self.aio.close())

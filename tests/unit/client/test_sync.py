@@ -109,3 +109,22 @@ def test_an_interruption_just_when_the_lock_was_had_gives_it_back(server):
         c._thread.call = call
         assert c.exists("/") is None
         assert server.asked(ops.RELEASE) == [["/l", 11]]
+
+
+def test_a_callback_that_would_wait_for_its_own_thread_is_told_so(server):
+    server.answers[ops.ACQUIRE] = (codes.OK, [ops.HELD, 9, 9, 0])
+    server.answers |= {ops.RELEASE: (codes.OK, True), ops.STAT: (codes.NO_NODE, None)}
+    refused = []
+
+    def stubborn():
+        for call in (c.close, lambda: c.exists("/")):
+            with pytest.raises(RuntimeError) as error:
+                call()
+            refused.append(error)
+
+    with sync.connect(server.endpoint) as c:
+        with pytest.raises(LockLost), c.lock("/l", on_lost=stubborn):
+            server.push([ops.LOCK_EVENT, "/l", 9, ops.GONE, 0, 10])
+            while len(refused) < 2:
+                assert c.exists("/") is None
+        assert c.exists("/") is None, "it goes on as before"
