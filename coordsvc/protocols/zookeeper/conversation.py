@@ -269,7 +269,7 @@ class ZooKeeperConversation:
             self._refuse(xid, op)
         elif op in WRITES:
             if self._laters:
-                return False
+                return self._put_off()
             self._write(xid, op, frame)
         elif op in ANSWERED:
             if line:
@@ -282,7 +282,7 @@ class ZooKeeperConversation:
         elif op == numbers.RECONFIG and not self._laters:
             self._wait_for(begin(self._hall, xid, Reader(frame, 8), self.who, self._settle))
         elif line:
-            return False
+            return self._put_off()
         elif op in _IDENTIFYING:
             self._identify(xid, op, frame)
         else:
@@ -291,6 +291,11 @@ class ZooKeeperConversation:
             return True
         self._hall.count(op)
         return True
+
+    def _put_off(self) -> bool:
+        """Leave a request until it is looked at again, and count it then."""
+        self.tally.received -= 1
+        return False
 
     # ------------------------------------------------------------------ writes
 

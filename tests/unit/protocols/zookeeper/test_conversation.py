@@ -123,6 +123,7 @@ def test_syncs_go_on_at_once_and_writes_wait_for_them(guest):
     assert [answer.xid for answer in answers] == xids
     assert [answer.error for answer in answers] == [0] * len(xids)
     assert [answers[at].reader.read_buffer() for at in (1, 3, 6, 8)] == [b"1", b"1", b"2", b"2"]
+    assert guest.talk.tally.received == 1 + len(xids), "each counts once, however often it waits"
 
 
 def test_a_ping_takes_its_place_and_has_its_own_xid(guest):
