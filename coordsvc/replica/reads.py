@@ -118,14 +118,6 @@ class ReadQueue:
             self._behind = deque(group for group in self._behind if group[1] > now)
         return [read for group in over for read in group[2]]
 
-    def drop_all(self) -> list[Waiting]:
-        """Return, and forget, everything that waits."""
-        self.ask_again()
-        reads = self._new + [read for group in self._behind for read in group[2]]
-        self._new = []
-        self._behind.clear()
-        return reads
-
     def forget(self, client: Client) -> None:
         """The client is gone; nobody wants its answers."""
         self._new = [read for read in self._new if read[0] is not client]
@@ -135,7 +127,3 @@ class ReadQueue:
             (index, give_up, [read for read in reads if read[0] is not client])
             for index, give_up, reads in self._behind
         )
-
-    def waiting(self) -> bool:
-        """Tell whether any read waits here."""
-        return bool(self._new or self._asked or self._behind)

@@ -215,17 +215,6 @@ EntryParts: TypeAlias = tuple[SessionId, Serial, Serial, list[object]]
 _SHAPE: Final = "a request is [op, serial, floor, ...]"
 
 
-def decode_entry(data: bytes) -> tuple[SessionId, list[object]]:
-    """Return the session and the request, an array of at least three elements, in `data`.
-
-    Raises:
-        MalformedCommand: it is not such an entry.
-
-    """
-    session, _, _, request = read_entry(data)
-    return session, request
-
-
 def read_entry(data: bytes) -> EntryParts:
     """Return what an entry consists of.
 

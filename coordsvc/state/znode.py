@@ -10,7 +10,6 @@ from coordsvc.state.acl import Acl
 from coordsvc.state.events import Stat
 
 # Places in a Stat, in the order of vocabulary.messages.STAT_FIELDS.
-STAT_MTIME: Final = 4
 STAT_VERSION: Final = 5
 STAT_CVERSION: Final = 6
 STAT_AVERSION: Final = 7

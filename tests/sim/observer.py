@@ -13,7 +13,7 @@ from coordsvc.raft.node import Role
 from coordsvc.replica.codec import decode_entries
 from coordsvc.replica.effects import Effects, Write
 from coordsvc.replica.replica import Recovered, Replica
-from coordsvc.state.commands import MalformedCommand, decode_entry
+from coordsvc.state.commands import MalformedCommand, read_entry
 from coordsvc.state.digest import Digest
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
@@ -201,7 +201,7 @@ class Observer:
             return
         self.first_applied = index
         try:
-            _, request = decode_entry(data)
+            _, _, _, request = read_entry(data)
         except MalformedCommand:
             return
         self._first_sessions(machine, index, request, applied)

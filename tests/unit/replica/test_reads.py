@@ -36,7 +36,7 @@ def test_reads_of_one_turn_share_a_round_that_names_their_sessions():
     queue.serve(7)
     assert not queue.are_ripe(7)
     assert (one.served, two.served, stranger.served) == (["a"], ["b"], ["c"])
-    assert not queue.waiting()
+    assert queue.give_up(100) == [], "nothing waits any more"
 
 
 def test_a_read_that_came_after_the_round_began_waits_for_the_next():
@@ -62,7 +62,7 @@ def test_reads_of_lapsed_sessions_are_handed_back():
 def test_a_stray_confirmation_changes_nothing():
     queue = ReadQueue()
     assert queue.confirmed(99, 1, lapsed=[1], give_up=100) == []
-    assert not queue.waiting()
+    assert queue.give_up(100) == []
 
 
 def test_rounds_without_an_answer_are_asked_again():
@@ -128,16 +128,6 @@ def test_a_read_added_while_others_are_served_is_kept():
     queue.serve(1)
     queue.serve(2)
     assert late.served == ["late"]
-
-
-def test_everything_can_be_dropped():
-    queue, reader = ReadQueue(), Reader()
-    queue.add(reader, 1, "a")
-    queue.ask(0)
-    queue.add(reader, 2, "b")
-    queue.add_behind(reader, 3, "c", index=9, give_up=9)
-    assert sorted(read[1] for read in queue.drop_all()) == [1, 2, 3]
-    assert not queue.waiting()
 
 
 def test_a_late_answer_to_an_earlier_life_confirms_nothing():

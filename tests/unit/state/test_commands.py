@@ -128,7 +128,7 @@ def test_a_session_timeout_has_bounds():
 )
 def test_what_is_not_an_entry_is_told_apart(data):
     with pytest.raises(MalformedCommand):
-        commands.decode_entry(data)
+        commands.read_entry(data)
 
 
 VALUES = st.recursive(

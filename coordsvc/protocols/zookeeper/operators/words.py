@@ -20,13 +20,7 @@ from coordsvc.protocols.zookeeper.operators.facts import (
 )
 
 BYTES: Final = 4
-DEFAULT_ALLOWED: Final = frozenset({"srvr"})
 NOT_SERVING: Final = "This ZooKeeper instance is not currently serving requests\n"
-
-
-def is_word(first: bytes) -> bool:
-    """Tell whether a connection that begins so asks for a word and wants no session."""
-    return first.decode("latin-1") in WORDS
 
 
 def answer(word: str, facts: Facts, allowed: frozenset[str]) -> str:

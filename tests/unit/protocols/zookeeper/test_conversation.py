@@ -9,7 +9,7 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.protocols.zookeeper import numbers, records
 from coordsvc.protocols.zookeeper.jute import FRAME_BYTES_MAX, Reader, pack_buffer, pack_frame
 from coordsvc.state import foreign
-from coordsvc.state.commands import decode_entry, parse
+from coordsvc.state.commands import parse, read_entry
 from coordsvc.state.events import Event
 
 ANY_OP = [*numbers.OP_NAMES, -10, 20, 0, 99]
@@ -303,7 +303,7 @@ def test_any_request_gets_an_answer_and_whatever_is_logged_can_be_applied(
     assert guest.talk.closed or len(answered) == len(requests)
     for _term, kind, _stamp, data in house.replica.raft.entries(before + 1, house.replica.applied):
         if kind:
-            session, request = decode_entry(data)
+            session, _, _, request = read_entry(data)
             read = foreign.parse if request[0] in ops.FOREIGN else parse
             read(request, internal=session == 0)  # raises if it could not be applied
 
