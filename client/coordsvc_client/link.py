@@ -248,6 +248,8 @@ class Link:
             self._escape = self._loop.create_task(self._flee(wire), name="coordsvc-escape")
 
     def _set_timer(self) -> None:
+        if self._runner.cancelled() and not self.conversation.requests.open:
+            return  # closed, and nobody waits for anything
         now = self.clock()  # callbacks may have taken their time
         due = min(self.conversation.deadline(), now + WAKE_MS_MAX)
         if self._timer is not None:

@@ -8,7 +8,7 @@ from coordsvc_client import (
     Timeout,
 )
 from coordsvc_client.conversation import Conversation
-from coordsvc_client.wire import ops
+from coordsvc_client.wire import codes, ops
 from coordsvc_client.wire.framing import FrameSplitter, decode, encode_frame
 from tests.unit.client.fakecluster import FakeCluster
 from tests.unit.client.virtual_loop import virtual
@@ -326,3 +326,19 @@ async def test_a_callback_that_takes_its_time_does_not_put_the_end_of_the_lease_
     await asyncio.sleep(10)
     assert lost_at == [pytest.approx(over_at, abs=0.01)]
     await c.close()
+
+
+@virtual
+async def test_a_closed_client_sets_no_timer_any_more():
+    cluster = FakeCluster()
+    c = await cluster.connect()
+    await c.close()
+    await asyncio.sleep(1)
+    c.link.poke()  # as a recipe does that gives something up late
+    with patch.object(Conversation, "wake", autospec=True) as wake:
+        await asyncio.sleep(60)
+    assert wake.call_count == 0
+    answers = []
+    c.submit(ops.GET, ("/",), lambda *answer: answers.append(answer), timeout_ms=700)
+    await asyncio.sleep(1)
+    assert [code for code, *_ in answers] == [codes.TIMED_OUT]
