@@ -258,12 +258,21 @@ class RequestQueue:
                 request.done(codes.OUTCOME_UNKNOWN if unknown else codes.SESSION_EXPIRED, 0, text)
 
     def fail_all(self, code: int, text: str) -> None:
-        """End every open request: nobody will connect again."""
+        """End every open request: nobody will connect again.
+
+        An error in a callback is raised when all have been called.
+        """
         self.requeue()
+        failed: Exception | None = None
         for request in list(self.open.values()):
             self.close(request)
             unknown = request.consistency == MUTATION and request.maybe
-            request.done(codes.OUTCOME_UNKNOWN if unknown else code, 0, text)
+            try:
+                request.done(codes.OUTCOME_UNKNOWN if unknown else code, 0, text)
+            except Exception as error:  # noqa: BLE001 - the user's own; all others must hear too
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def wake(self, now: int) -> None:
         """Line up what is to be tried again; give up what is past its deadline."""

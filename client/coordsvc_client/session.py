@@ -144,8 +144,8 @@ class SessionClient:
                     await self._exchange(ops.CLOSE, (), None, None, limit / 1000)
         finally:
             await self.link.close()
-            self._conversation.requests.fail_all(codes.STOPPING, "the client has been closed")
             self._conversation.claims.lose_session()
+            self._conversation.requests.fail_all(codes.STOPPING, "the client has been closed")
 
     # Requests.
 

@@ -1,9 +1,11 @@
 import asyncio
+import contextlib
 from unittest.mock import patch
 
 import pytest
 
 from coordsvc_client import (
+    Closed,
     State,
     Timeout,
 )
@@ -342,3 +344,27 @@ async def test_a_closed_client_sets_no_timer_any_more():
     c.submit(ops.GET, ("/",), lambda *answer: answers.append(answer), timeout_ms=700)
     await asyncio.sleep(1)
     assert [code for code, *_ in answers] == [codes.TIMED_OUT]
+
+
+@virtual
+async def test_the_error_of_a_callback_does_not_keep_others_from_hearing_that_all_is_over():
+    cluster = FakeCluster()
+    c = await cluster.connect()
+    held = await c.lock("/l").__aenter__()
+    lost = []
+    held.on_lost(lambda: lost.append(1))
+
+    def wrong(*_):
+        raise KeyError("the user's own")
+
+    cluster.intercept = lambda _pipe, request: request[0] == ops.GET
+    c.submit(ops.GET, ("/",), wrong)
+    asking = asyncio.ensure_future(c.get("/"))
+    await asyncio.sleep(0.1)
+    with pytest.raises(KeyError):
+        await c.close()
+    assert lost == [1]
+    with pytest.raises(Closed):
+        await asyncio.wait_for(asking, 1)
+    with contextlib.suppress(asyncio.CancelledError):  # that of the body of the lock
+        await asyncio.sleep(1)
