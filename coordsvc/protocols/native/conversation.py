@@ -1,7 +1,8 @@
 """The server's side of one native connection, without I/O.
 
 Mutations go on to the replica as the client's own bytes; reads come back through `serve` when
-their consistency allows; what is to be sent gathers in an outbox that leaves as one frame a turn.
+their consistency allows; what is to be sent gathers in an outbox that leaves as one frame, when
+the bytes at hand are dealt with or at the end of the turn.
 """
 
 from __future__ import annotations
