@@ -177,6 +177,14 @@ STATS = (1, (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []), 0)
             *(*BEGINNING, LIMITS, STATS),
             *((1, (ops.CREATE, f"/a/{i}", b"", 0, False, False, 0, []), 0) for i in range(3)),
         ],
+        [
+            *BEGINNING,
+            (1, (ops.ACQUIRE, "/a", True, True, 0, ""), 0),
+            (2, (ops.ACQUIRE, "/a", True, True, 9_000, ""), 0),
+            (0, (ops.EXPIRE_SESSION, 2), 0),  # its delay closes the lock, also behind the other
+            (1, (ops.RELEASE, "/a", -3), 0),
+            (1, (ops.ACQUIRE, "/a", True, False, 0, ""), 0),
+        ],
     ],
 )
 @pytest.mark.parametrize("version", [1, 2])
