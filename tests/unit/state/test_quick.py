@@ -27,10 +27,9 @@ COMMON = [
     *((ops.ACQUIRE, path, shared, wait, 0, "")
       for path in ("/a", "/a/b", "/box", "/ttl") for shared in (False, True)
       for wait in (False, True)),
-    *((ops.RELEASE, path, -back)
-      for path in ("/a", "/a/b", "/box", "/ttl") for back in (1, 1, 2, 3)),
+    *((ops.RELEASE, None, which) for which in (*range(8), *range(8))),
 ]  # fmt: skip
-"""A RELEASE names how many entries ago its claim was made."""
+"""A RELEASE names which of the sender's claims it gives up."""
 RARE = [
     (ops.CREATE, "/zookeeper", b"", 0, False, False, 0, []),
     (ops.CREATE, QUOTA + "limits", b"countHardLimit=3,byteHardLimit=2000", 0, False, True, 0, []),
@@ -71,6 +70,8 @@ RARE = [
     (ops.ACQUIRE, "/a", False, True, 0, "é" * 600),
     (ops.BREAK, "/a", ""),
     (ops.RELEASE, "/a", -(2**62)),
+    (ops.RELEASE, "/a", 2**62),
+    (ops.RELEASE, "/b", None),
     (ops.TXN, [], [[ops.SET, "/a", b"1", -1, []], [ops.DELETE, "/none", -1, False, []]], []),
     (ops.TXN, [], [
         [ops.CREATE, "/box/c", b"", 0, False, False, 0, []], [ops.DELETE, "/box/c", -1, False, []],
@@ -80,15 +81,28 @@ RARE = [
 ]  # fmt: skip
 ENDS = [(0, (ops.EXPIRE_SESSION, 2), 0), (0, (ops.END_SESSION, 2, ""), 0), (2, (ops.CLOSE,), 0)]
 TICK = (0, (ops.TICK,), 0)
-usual_steps = st.tuples(
-    st.sampled_from([1, 1, 1, 2]),
-    st.sampled_from([*COMMON, *COMMON, *RARE]),
-    st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
-)
-steps_of_lives = st.lists(
-    st.one_of(*[usual_steps] * 12, st.sampled_from([TICK, TICK, *ENDS])), min_size=20, max_size=60
-)
-"""Who, what, and how many serials back: a command may be a copy."""
+LOCKING = [
+    *(step for step in COMMON if step[0] in {ops.ACQUIRE, ops.RELEASE} and step[1] != "/a/b"),
+    *((ops.ACQUIRE, path, shared, True, 9_000, "") for path in ("/a", "/box", "/ttl")
+      for shared in (False, True)),
+]  # fmt: skip
+LIVING = [step for step in COMMON if step[0] not in {ops.ACQUIRE, ops.RELEASE}]
+"""Claims alone, and nodes alone: among everything, what depends on both comes too seldom."""
+
+
+@st.composite
+def lives(draw):
+    """Who, what, and how many serials back: a command may be a copy."""
+    usual = draw(st.sampled_from([[*COMMON, *COMMON, *RARE], [*COMMON, *RARE], LOCKING, LIVING]))
+    steps = st.tuples(
+        st.sampled_from([1, 1, 1, 2]),
+        st.sampled_from(usual),
+        st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
+    )
+    ends = st.sampled_from([TICK, TICK, *ENDS])
+    return draw(st.lists(st.one_of(*[steps] * 12, ends), min_size=20, max_size=60))
+
+
 FIRST = 10
 """The index of the first of them."""
 
@@ -111,11 +125,13 @@ def answered(**options):
     return machine
 
 
-def entry(index, session, request, back=0):
+def entry(index, session, request, back=0, claims=None):
     serial = index - back
     op, *arguments = request
-    if op == ops.RELEASE:
-        arguments[1] += index
+    if op == ops.RELEASE and arguments[0] is None:
+        mine = sorted((claims or {}).items())
+        claim, path = mine[arguments[1] % len(mine)] if mine else (index - 1, "/a")
+        arguments = [path, claim]
     return msgpack.packb([session, [op, serial, max(1, serial - 2), *arguments]])
 
 
@@ -138,7 +154,9 @@ def life(steps, *, short, version=2, capture_at=0, restore_at=0):
         if not short:
             machine._short_ways = {}
         time_ms += limits.CONTAINER_IDLE_MS if request[0] == ops.TICK else 1
-        applied = machine.apply(index, time_ms, entry(index, session, request, back))
+        sender = machine.sessions.by_id.get(session)
+        data = entry(index, session, request, back, sender and sender.claims)
+        applied = machine.apply(index, time_ms, data)
         claims = [each.claims for each in machine.sessions.by_id.values()]
         mine = [each.ephemerals for each in machine.sessions.by_id.values()]
         seen.append(repr((applied, machine.digest, machine.next_due_ms(), claims, mine)))
@@ -150,7 +168,7 @@ def life(steps, *, short, version=2, capture_at=0, restore_at=0):
 
 @settings(max_examples=300, deadline=None)
 @given(
-    steps_of_lives,
+    lives(),
     st.sampled_from([0, 0, 0, 15, 30, 45]),
     st.integers(FIRST, 80),
     st.sampled_from([1, 2, 2, 2]),
@@ -182,7 +200,7 @@ STATS = (1, (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []), 0)
             (1, (ops.ACQUIRE, "/a", True, True, 0, ""), 0),
             (2, (ops.ACQUIRE, "/a", True, True, 9_000, ""), 0),
             (0, (ops.EXPIRE_SESSION, 2), 0),  # its delay closes the lock, also behind the other
-            (1, (ops.RELEASE, "/a", -3), 0),
+            (1, (ops.RELEASE, None, 0), 0),
             (1, (ops.ACQUIRE, "/a", True, False, 0, ""), 0),
         ],
     ],
@@ -197,7 +215,7 @@ CYCLE = [
     (1, (ops.SET, "/n", b"2", -1, []), 0),
     (1, (ops.PUT, "/n", b"3", True, []), 0),
     (1, (ops.ACQUIRE, "/n", False, True, 0, "me"), 0),
-    (1, (ops.RELEASE, "/n", -1), 0),
+    (1, (ops.RELEASE, "/n", FIRST + 3), 0),
     (1, (ops.CREATE, "/n/e", b"4", 1, False, False, 0, []), 0),
     (1, (ops.DELETE, "/n/e", -1, False, []), 0),
     (1, (ops.DELETE, "/n", -1, False, []), 0),
@@ -221,7 +239,7 @@ def test_a_lock_that_a_container_carries_keeps_it():
     machine.apply(10, 10, entry(10, 1, box, 0))
     machine.apply(11, 20, entry(11, 1, (ops.ACQUIRE, "/box", False, True, 0, ""), 0))
     assert machine.next_due_ms() is None
-    machine.apply(12, 30, entry(12, 1, (ops.RELEASE, "/box", -1), 0))
+    machine.apply(12, 30, entry(12, 1, (ops.RELEASE, "/box", 11), 0))
     assert machine.next_due_ms() == 30 + limits.CONTAINER_IDLE_MS
 
 
