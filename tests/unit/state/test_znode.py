@@ -26,7 +26,7 @@ def test_null_and_empty_data_differ_but_both_have_length_zero():
 
 
 def test_the_places_in_a_stat_are_where_their_names_say():
-    for name in ("mtime", "version", "cversion", "owner", "kind"):
+    for name in ("version", "cversion", "owner", "kind"):
         assert messages.STAT_FIELDS[getattr(znode, f"STAT_{name.upper()}")] == name
 
 
