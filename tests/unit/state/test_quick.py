@@ -203,6 +203,16 @@ STATS = (1, (ops.CREATE, QUOTA + "stats", b"", 0, False, True, 0, []), 0)
             (1, (ops.RELEASE, None, 0), 0),
             (1, (ops.ACQUIRE, "/a", True, False, 0, ""), 0),
         ],
+        [
+            *BEGINNING,
+            (1, (ops.ACQUIRE, "/a", False, True, 0, ""), 0),
+            (1, (ops.DELETE, "/a", -1, False, []), 0),
+        ],
+        [
+            *BEGINNING,
+            (1, (ops.SET_ACL, "/a", [[31, "digest", "a:b"]], -1), 0),
+            (1, (ops.CREATE, "/a/b", b"", 0, False, False, 0, []), 0),
+        ],
     ],
 )
 @pytest.mark.parametrize("version", [1, 2])
