@@ -21,7 +21,7 @@ def serve(config: Path | None, zoo_cfg: Path | None, **given: str | bool | None)
     """
     resolved = resolve_or_exit(config, zoo_cfg, given)
     try:
-        code = run(resolved.settings, resolved.notices)
+        code = run(resolved.settings, resolved.warnings)
     except SetupError as error:
         click.echo(f"coordsvc: {error}", err=True)
         code = SETUP_EXIT

@@ -90,8 +90,8 @@ def check(config: Path | None, zoo_cfg: Path | None, **given: str | bool | None)
 
 
 def _tell(resolved: Resolved) -> None:
-    for notice in resolved.notices:
-        click.echo(f"coordsvc: {notice.level}: {notice.text}", err=True)
+    for warning in resolved.warnings:
+        click.echo(f"coordsvc: warning: {warning}", err=True)
 
 
 def _toml_of(text: str) -> str:

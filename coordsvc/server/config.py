@@ -116,7 +116,7 @@ class Resolved:
 
     settings: Settings
     choices: tuple[Choice, ...]
-    notices: tuple[zoocfg.Notice, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What is to be said about how a zoo.cfg was read."""
 
 
@@ -142,10 +142,10 @@ def resolve(
     if file is None and environment.get(FILE_VARIABLE):
         file = Path(environment[FILE_VARIABLE])
     faults: list[str] = []
-    notices: list[zoocfg.Notice] = []
+    warnings: list[str] = []
     given: dict[str, Choice] = {}
     for source in (
-        _from_zoo_cfg(zoo_cfg, faults, notices),
+        _from_zoo_cfg(zoo_cfg, faults, warnings),
         _from_file(file, faults),
         _from_environment(environment, faults),
     ):
@@ -160,7 +160,7 @@ def resolve(
     if faults:
         raise SetupError("\n".join(faults))
     choices = tuple(given[option.name] for option in OPTIONS)
-    return Resolved(settings, choices, tuple(notices))
+    return Resolved(settings, choices, tuple(warnings))
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
@@ -182,13 +182,11 @@ def _from_environment(environment: Mapping[str, str], faults: list[str]) -> Iter
             faults.append(unknown(f"variable {variable}", variable, by_variable))
 
 
-def _from_zoo_cfg(
-    file: Path | None, faults: list[str], notices: list[zoocfg.Notice]
-) -> Iterator[Choice]:
+def _from_zoo_cfg(file: Path | None, faults: list[str], warnings: list[str]) -> Iterator[Choice]:
     if file is None:
         return
     read = zoocfg.read(file)
-    notices += read.notices
+    warnings += read.warnings
     faults += (f"{file}: {fault}" for fault in read.faults)
     by_name = {option.name: option for option in OPTIONS}
     for name, text in read.options.items():

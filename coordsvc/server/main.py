@@ -18,7 +18,6 @@ from coordsvc.server.notify import READY, STOPPING, notify
 from coordsvc.server.overview import Overview
 from coordsvc.server.server import Server, listening
 from coordsvc.server.status import native_status
-from coordsvc.server.zoocfg.translation import WARNING, Notice
 
 EXIT_FATAL: Final = 70
 LED_S_MAX: Final = 1.0
@@ -84,14 +83,14 @@ async def _led(server: Server) -> None:
         await asyncio.sleep(LED_POLL_S)
 
 
-def run(settings: Settings, notices: Sequence[Notice] = ()) -> int:
+def run(settings: Settings, warnings: Sequence[str] = ()) -> int:
     """Run one node; return the exit code of the process.
 
     0: stopped by a signal. 70: it had to stop (failed disk, corrupt data, broken invariant).
 
     Args:
         settings: how it is to run.
-        notices: what of a zoo.cfg is to be logged.
+        warnings: what a zoo.cfg asked for and does not get; they are logged.
 
     Raises:
         SetupError: it cannot start like this; the text says what to do.
@@ -100,8 +99,8 @@ def run(settings: Settings, notices: Sequence[Notice] = ()) -> int:
     log = logs.set_up(
         level=settings.log_level, form=settings.log_format, node=settings.node, stream=sys.stderr
     )
-    for notice in notices:
-        (log.warning if notice.level == WARNING else log.info)("zoo.cfg", notice=notice.text)
+    for warning in warnings:
+        log.warning("zoo.cfg", notice=warning)
     allocator.give_back_what_is_freed()
     descriptors.raise_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

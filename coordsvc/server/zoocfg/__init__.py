@@ -5,6 +5,6 @@ and why. The keys it knows and what becomes of each are in `keys`.
 """
 
 from coordsvc.server.zoocfg.reading import read
-from coordsvc.server.zoocfg.translation import Notice, Translation
+from coordsvc.server.zoocfg.translation import Translation
 
-__all__ = ["Notice", "Translation", "read"]
+__all__ = ["Translation", "read"]

@@ -32,8 +32,6 @@ HTTP_PORT_ABOVE: Final = 6_000
 OWN_FOLDER: Final = "coordsvc"
 EVERYWHERE: Final = "0.0.0.0"
 LOOPBACK: Final = "127.0.0.1"
-WARNING: Final = "warning"
-INFO: Final = "info"
 _WHITELIST: Final = "4lw.commands.whitelist"
 _FRAME_BYTES: Final = (64 * limits.KIB, limits.FRAME_BYTES_MAX - limits.KIB)
 _CLIENT_AUTH: Final = {"none": NONE, "want": OPTIONAL, "need": REQUIRED}
@@ -41,29 +39,18 @@ _SNAPSHOT_ENTRIES: Final = (100, 10**9)
 _SNAPSHOT_BYTES: Final = (limits.MIB, 10**12)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something an operator should know about how a file was read."""
-
-    level: str
-    text: str
-
-
 @dataclass(slots=True)
 class Translation:
     """What a zoo.cfg comes to: options as texts, by name, and what there is to say about it."""
 
     options: dict[str, str] = field(default_factory=dict)
-    notices: list[Notice] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What an operator should know about how the file was read."""
     faults: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
         """Something asked for is not done."""
-        self.notices.append(Notice(WARNING, text))
-
-    def inform(self, text: str) -> None:
-        """Something was decided that the file does not say."""
-        self.notices.append(Notice(INFO, text))
+        self.warnings.append(text)
 
 
 def translate(pairs: Mapping[str, str], *, my_id: str | None, hostname: str) -> Translation:

@@ -10,7 +10,7 @@ from coordsvc.cli.main import cli
 def run(monkeypatch):
     seen = []
 
-    def fake(settings, notices):
+    def fake(settings, warnings):
         seen.append(settings)
         if settings.node == "stuck":
             raise SetupError("the folder is in use")

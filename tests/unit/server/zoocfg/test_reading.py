@@ -40,7 +40,7 @@ def test_members_do_not_stand_in_both_files(folder):
 
 def test_data_of_zookeeper_are_told_not_to_be_read(folder):
     (folder / "data" / "version-2").mkdir()
-    assert "are not read" in read(written(folder, "clientPort=1\n")).notices[-1].text
+    assert "are not read" in read(written(folder, "clientPort=1\n")).warnings[-1]
 
 
 def test_a_file_that_cannot_be_read_is_told(folder):

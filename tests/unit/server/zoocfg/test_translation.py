@@ -60,7 +60,7 @@ def translated(text, *, my_id=None):
 
 
 def warnings(result):
-    return [notice.text for notice in result.notices if notice.level == "warning"]
+    return result.warnings
 
 
 def test_the_sample_of_the_distribution_is_a_lone_node():
@@ -136,7 +136,7 @@ def test_a_port_for_one_interface_is_for_that_interface():
     result = translated("dataDir=/d\nclientPort=99\nclientPortAddress=127.0.0.1\n")
     assert result.options["client-address"] == "127.0.0.1:99"
     assert "insecure" not in result.options
-    assert result.notices == []
+    assert result.warnings == []
     six = translated("dataDir=/d\nclientPort=99\nclientPortAddress=::1\n")
     assert six.options["client-address"] == "[::1]:99"
 
