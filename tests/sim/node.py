@@ -288,11 +288,12 @@ class SimServer:
     def written(self, count: int) -> None:
         """So many writes are durable. For the disk."""
         now = self.now_ms()
+        was_quiet = self.replica.is_quiet  # what was held back before is not the sync's to ask for
         for _ in range(count):
             if self.replica.persisted(now):
                 self.schedule()
         self._send_ahead()
-        if not self._scheduled:
+        if was_quiet and not self._scheduled:
             self._spare_a_turn()
 
     # Snapshots.

@@ -159,9 +159,9 @@ def lease_counted_from_the_last_copy(patch: pytest.MonkeyPatch) -> None:
     original = RequestQueue.fill
 
     def fill(self: RequestQueue, out: list[bytes], revision: int, now: int) -> None:
-        sent = {request.serial: request.sends for request in self._open.values()}
+        sent = {request.serial: request.sends for request in self.open.values()}
         original(self, out, revision, now)
-        for request in self._open.values():
+        for request in self.open.values():
             if request.sends > sent[request.serial]:
                 request.sent_at = now
 
