@@ -28,6 +28,7 @@ _CALLS: Final = {  # io_setup, io_destroy, io_getevents, io_submit
 class _Request(ctypes.Structure):
     """struct iocb, little-endian layout."""
 
+    # ctypes wants the list in the class, and its own type for it is wider than any list of ours.
     _fields_ = [  # type: ignore[mutable-override]
         ("data", ctypes.c_uint64),
         ("key", ctypes.c_uint32),
@@ -47,6 +48,7 @@ class _Request(ctypes.Structure):
 class _Outcome(ctypes.Structure):
     """struct io_event."""
 
+    # As above.
     _fields_ = [  # type: ignore[mutable-override]
         ("data", ctypes.c_uint64),
         ("request", ctypes.c_uint64),

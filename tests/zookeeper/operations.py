@@ -314,13 +314,10 @@ class Operation:
 
     name: str
     code: int
-    request: Callable[[Call, Names], bytes]
+    request: Callable[[Call, Names], bytes] | None
+    """None: it is made of the operations within it."""
     reply: Callable[[Reader, Names], list[str]]
     writes: bool = False
-
-
-def _multi(call: Call, names: Names) -> bytes:
-    raise NotImplementedError  # encoded by `encode`, which has the words unsplit
 
 
 _TABLE = (
@@ -339,8 +336,8 @@ _TABLE = (
     Operation("sync", 9, _path, _a_path),
     Operation("ping", 11, _nothing, _no_body),
     Operation("check", 13, _path_version, _no_body),
-    Operation("multi", 14, _multi, _results, writes=True),
-    Operation("multiread", 22, _multi, _results),
+    Operation("multi", 14, None, _results, writes=True),
+    Operation("multiread", 22, None, _results),
     Operation("reconfig", 16, _reconfig, _data_and_stat, writes=True),
     Operation("checkwatches", 17, _path_number, _no_body),
     Operation("removewatches", 18, _path_number, _no_body),
@@ -371,7 +368,7 @@ def encode(text: str, names: Names) -> tuple[Operation, bytes]:
         code, *body = rest.split()
         return Operation("op", int(code), _nothing, _no_body), bytes.fromhex("".join(body))
     operation = OPERATIONS[name]
-    if name in ("multi", "multiread"):
+    if operation.request is None:
         parts = [encode(part.strip(), names) for part in rest.split(";") if part.strip()]
         headed = [
             jute.integer(each.code) + jute.boolean(False) + jute.integer(-1) + body

@@ -18,7 +18,8 @@ from coordsvc.replica.changes import Fault
 from coordsvc.replica.codec import EntryEncoder, decode_entries, meta_fields, meta_from
 from coordsvc.replica.messages import PeerMessage
 
-# What msgpack hands out before the decoder of its kind has looked at it.
+# What msgpack hands out before the decoder of its kind has looked at it: whatever does not fit
+# raises there, and `decode` makes a RemoteProtocolError of it.
 Raw: TypeAlias = Any  # type: ignore[explicit-any]
 
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
@@ -80,6 +81,7 @@ def _make_members_reply(fields: Raw) -> PeerMessage:
     return messages.MembersReply(token, fault, text, revision)
 
 
+# Each takes its own kind of message, by which the table is asked: no one type says that.
 _Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]  # type: ignore[explicit-any]
 _Maker: TypeAlias = Callable[[Raw], PeerMessage]
 
