@@ -324,7 +324,7 @@ class Conversation:
                 formerly = more[0] if more and isinstance(more[0], list) else []
             case _:
                 raise FrameError("a welcome of no known shape")
-        if self.cluster not in ("", cluster, *formerly):
+        if self.cluster not in ("", cluster) and self.cluster not in formerly:
             text = f"this server belongs to cluster {cluster}, not {self.cluster}"
             self.farewell = Farewell(codes.BAD_ARGUMENTS, text)
             return

@@ -12,7 +12,7 @@ ROOT: Final = "/"
 # Control characters, surrogates and private use, specials, and everything beyond the basic
 # plane: ZooKeeper sees those as surrogate pairs and refuses them too.
 _FORBIDDEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]"
+    r"[\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]"
 )
 _BAD_PART: Final = re.compile(r"//|/\.{1,2}(?:/|$)|/$")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,6 @@ from typing import Final, Self
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId, Term
-from coordsvc.base.record import record
 from coordsvc.replica.codec import decode_meta, names_in
 from coordsvc.state import image
 from coordsvc.state.machine import StateMachine
@@ -23,7 +23,7 @@ from coordsvc.storage.snapshot_format import Checker, SnapshotHead
 PART: Final = ".part"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What a backup holds."""
 

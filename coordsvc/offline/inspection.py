@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgpack
 
 from coordsvc.base.ids import Index, Millis, Term
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft import membership
 from coordsvc.raft.messages import COMMAND, NOOP, Entry, HardState, Membership, SnapshotMeta
@@ -24,7 +24,7 @@ PASSWORD_AT: Final = {ops.OPEN_SESSION: 0, ops.ATTACH_SESSION: 1, ops.OPEN_ZOOKE
 KINDS: Final = {COMMAND: "command", NOOP: "noop"}
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class FolderReport:
     """What one data folder holds."""
 
@@ -54,7 +54,7 @@ class FolderReport:
         return not (self.log.damage or self.faults or bad_snapshots)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class EntryView:
     """One entry in words."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Final
 
 from coordsvc.base.errors import SetupError
 from coordsvc.base.ids import Term
-from coordsvc.base.record import record
 from coordsvc.offline.inspection import FolderReport
 from coordsvc.raft.messages import HardState
 from coordsvc.replica.codec import decode_hard_state, encode_hard_state
@@ -34,7 +34,7 @@ class Action(Enum):
     """Cut the log at the first damage. What was acknowledged may be lost."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do about a damaged log, and what that means."""
 

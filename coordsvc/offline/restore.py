@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, SetupError
 from coordsvc.base.ids import Index, Millis, NodeId
-from coordsvc.base.record import record
 from coordsvc.offline.inspection import FolderReport
 from coordsvc.raft.messages import COMMAND, HardState, SnapshotMeta
 from coordsvc.replica.codec import Names, decode_meta, encode_hard_state, names_in
@@ -25,7 +25,7 @@ FORMER_NAMES_MAX: Final = 16
 """Of a cluster: clients from before so many restores have been started anew."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Backup:
     """What a backup holds."""
 
@@ -35,7 +35,7 @@ class Backup:
     """Of the cluster where it was taken; none if it does not say so."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What came of it."""
 
@@ -100,7 +100,7 @@ def restore(
     )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Survivor:
     """What one node's data folder holds, taken as decided to its end."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from coordsvc.base.ids import Index, Millis, NodeId, Term
 from coordsvc.base.ports import Chance, Logger
-from coordsvc.base.record import record
 from coordsvc.raft import membership as rules
 from coordsvc.raft.log import RaftLog
 from coordsvc.raft.membership import Members
@@ -36,7 +36,7 @@ class Role(Enum):
     LEADER = "leader"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RaftSettings:
     """How patient a node is. The same on all nodes of a cluster."""
 
@@ -52,7 +52,7 @@ class RaftSettings:
     lease_drift_percent: int = 10
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RecoveredRaft:
     """What was found on disk: the newest snapshot and the entries after it.
 

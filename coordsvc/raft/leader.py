@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId
-from coordsvc.base.record import record
 from coordsvc.raft import membership as rules
 from coordsvc.raft.core import NEVER, Core, Handlers, handles
 from coordsvc.raft.membership import Refusal
@@ -40,7 +40,7 @@ _Made: TypeAlias = tuple[AppendRequest, Index, int]
 """A request, the last index in it, and its bytes."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Handover:
     """Leadership is being handed to `target`; given up at `until`."""
 

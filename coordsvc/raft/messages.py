@@ -5,11 +5,10 @@ Who sent a message is known from the link it came by, so no message names its se
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId, Term
-from coordsvc.base.record import record
 
 COMMAND: Final = 0
 NOOP: Final = 1
@@ -32,7 +31,7 @@ class Entry(NamedTuple):
     data: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class HardState:
     """What must be on disk before any vote or reply of that term leaves (thesis 3.8)."""
 
@@ -40,7 +39,7 @@ class HardState:
     vote: NodeId | None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MemberInfo:
     """What the group knows of a member beside its name. Raft carries it and looks at none of it.
 
@@ -60,7 +59,7 @@ class MemberInfo:
     """The voter that goes when this learner begins to vote."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Membership:
     """Who votes, who learns, and where they are.
 
@@ -79,7 +78,7 @@ class Membership:
         return next((info for info in self.infos if info.name == node), MemberInfo(node))
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotMeta:
     """What a snapshot of the state stands for: everything up to and including `index`.
 
@@ -93,7 +92,7 @@ class SnapshotMeta:
     stamp_ms: Millis = 0
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class VoteRequest:
     """Ask for a vote; with `pre`, only whether it would be given (thesis 9.6).
 
@@ -108,7 +107,7 @@ class VoteRequest:
     transfer: bool = False
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class VoteReply:
     """Answer to VoteRequest. A granted pre-vote echoes the asked-for term."""
 
@@ -117,7 +116,7 @@ class VoteReply:
     granted: bool
 
 
-@record
+@dataclass(slots=True, init=False)
 class AppendRequest:
     """Append `entries` behind the entry at `base_index`, which must have `base_term`."""
 
@@ -126,11 +125,27 @@ class AppendRequest:
     base_term: Term
     commit: Index
     entries: list[Entry]
-    packed: bytes = field(default=b"", compare=False, repr=False)
+    packed: bytes = field(compare=False, repr=False)
     """The entries as they came over the wire, so that the log need not encode them again."""
 
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        term: Term,
+        base_index: Index,
+        base_term: Term,
+        commit: Index,
+        entries: list[Entry],
+        packed: bytes = b"",
+    ) -> None:
+        self.term = term
+        self.base_index = base_index
+        self.base_term = base_term
+        self.commit = commit
+        self.entries = entries
+        self.packed = packed
 
-@record
+
+@dataclass(slots=True, init=False)
 class AppendReply:
     """Answer to AppendRequest, sent only when the entries are on disk.
 
@@ -141,11 +156,20 @@ class AppendReply:
     term: Term
     accepted: bool
     index: Index
-    hint_index: Index = 0
-    hint_term: Term = 0
+    hint_index: Index
+    hint_term: Term
+
+    def __init__(
+        self, term: Term, accepted: bool, index: Index, hint_index: Index = 0, hint_term: Term = 0
+    ) -> None:
+        self.term = term
+        self.accepted = accepted
+        self.index = index
+        self.hint_index = hint_index
+        self.hint_term = hint_term
 
 
-@record
+@dataclass(slots=True, init=False)
 class Heartbeat:
     """The leader lives. Never waits behind disk.
 
@@ -157,23 +181,32 @@ class Heartbeat:
     commit: Index
     round: int
 
+    def __init__(self, term: Term, commit: Index, round: int) -> None:  # noqa: A002 - the field
+        self.term = term
+        self.commit = commit
+        self.round = round
 
-@record
+
+@dataclass(slots=True, init=False)
 class HeartbeatReply:
     """Answer to Heartbeat; echoes the round, which proves the leader led when it asked."""
 
     term: Term
     round: int
 
+    def __init__(self, term: Term, round: int) -> None:  # noqa: A002 - the field
+        self.term = term
+        self.round = round
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class TimeoutNow:
     """Leadership is handed over: start an election at once (thesis 3.10)."""
 
     term: Term
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotOffer:
     """The leader's log no longer reaches back far enough; a snapshot follows in chunks.
 

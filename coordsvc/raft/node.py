@@ -7,10 +7,10 @@ time, and after a turn takes one `ready()`: everything that is to be written, se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from coordsvc.base.ids import Index, Millis, NodeId, Term
 from coordsvc.base.ports import Chance, Logger
-from coordsvc.base.record import record
 from coordsvc.raft import membership as rules
 from coordsvc.raft.candidate import Candidate
 from coordsvc.raft.core import Core, RaftSettings, RecoveredRaft, Role
@@ -38,7 +38,7 @@ __all__ = ["PeerView", "RaftNode", "RaftSettings", "RecoveredRaft", "Refusal", "
 _FROM_LEADER = (AppendRequest, Heartbeat, SnapshotOffer)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PeerView:
     """What the leader knows of one follower, for status pages."""
 

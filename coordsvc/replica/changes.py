@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId
-from coordsvc.base.record import record
 from coordsvc.raft.membership import members_of
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftNode
@@ -34,7 +33,7 @@ class Fault(Enum):
     OUTCOME_UNKNOWN = "outcome_unknown"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MembersChange:
     """What is to be changed, all in one: first who goes, then who comes, then who may vote.
 
@@ -50,7 +49,7 @@ class MembersChange:
     """The revision of the membership that the change is meant for; ANY_REVISION: whichever."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MembersOutcome:
     """What became of a change: no fault, if it is made and committed."""
 
@@ -69,7 +68,7 @@ class RefusedChange(Exception):
         self.text = text
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Target:
     """The membership that a change leads to."""
 

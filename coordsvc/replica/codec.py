@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar
 
 import msgpack
 
@@ -47,7 +47,9 @@ def encode_hard_state(state: HardState) -> bytes:
 
 def decode_hard_state(data: bytes) -> HardState:
     """Return what encode_hard_state was given."""
-    term, vote = cast("tuple[int, str | None]", msgpack.unpackb(data))
+    term, vote = msgpack.unpackb(data)
+    assert isinstance(term, int)
+    assert vote is None or isinstance(vote, str)
     return HardState(term, vote)
 
 

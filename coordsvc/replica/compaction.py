@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis
-from coordsvc.base.record import record
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CompactionSettings:
     """A snapshot is due after so many entries or bytes of log, whichever comes first.
 

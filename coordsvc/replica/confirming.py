@@ -5,10 +5,10 @@ The leader answers a follower's question in the same rounds as its own (thesis 6
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId, SessionId
-from coordsvc.base.record import record
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica.liveness import Liveness
 from coordsvc.replica.messages import ReadIndexReply, ReadIndexRequest
@@ -17,11 +17,16 @@ Confirmed: TypeAlias = tuple[NodeId, ReadIndexReply]
 """Who asked, and the answer."""
 
 
-@record
+@dataclass(slots=True, init=False)
 class _Asked:
     asker: NodeId
     token: int
     lapsed: list[SessionId]
+
+    def __init__(self, asker: NodeId, token: int, lapsed: list[SessionId]) -> None:
+        self.asker = asker
+        self.token = token
+        self.lapsed = lapsed
 
 
 class Confirmations:

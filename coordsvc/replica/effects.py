@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coordsvc.base.ids import Index, NodeId
-from coordsvc.base.record import record
 from coordsvc.raft.messages import SnapshotMeta
 from coordsvc.replica.messages import PeerMessage
 from coordsvc.state.image import Capture
 
 
-@record
+@dataclass(slots=True, init=False)
 class Write:
     """Put this into the log, sync, then call `Replica.persisted()`: once for each Write, in order.
 
@@ -22,15 +23,21 @@ class Write:
     payload: bytes
     """Entries first..last; empty if there are none (then first and last are 0)."""
 
+    def __init__(self, hard_state: bytes | None, first: Index, last: Index, payload: bytes) -> None:
+        self.hard_state = hard_state
+        self.first = first
+        self.last = last
+        self.payload = payload
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class LogReset:
     """Empty the log: it starts again behind `index`, which a durable snapshot holds. No answer."""
 
     index: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class TakeSnapshot:
     """Write the chunks of `capture` into a snapshot file, a few per turn.
 
@@ -42,7 +49,7 @@ class TakeSnapshot:
     capture: Capture
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ReadSnapshot:
     """Read a piece of the latest snapshot file for `peer`; then `Replica.snapshot_piece(...)`.
 
@@ -56,7 +63,7 @@ class ReadSnapshot:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StoreChunk:
     """Append this piece to the snapshot being received; offset 0 starts a new one.
 

@@ -9,16 +9,17 @@ that is behind.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coordsvc.base.ids import Index, NodeId
 from coordsvc.base.ports import Logger
-from coordsvc.base.record import record
 from coordsvc.raft.membership import members_of
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftNode
 from coordsvc.replica.messages import Dismissal
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """What a replica says of itself when a link begins."""
 

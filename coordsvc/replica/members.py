@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId, Term
 from coordsvc.base.ports import Logger
-from coordsvc.base.record import record
 from coordsvc.raft.membership import Refusal, is_voter, members_of
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.raft.node import RaftNode, Role
@@ -45,7 +44,7 @@ _MAY_PASS: Final = frozenset({Fault.NOT_CAUGHT_UP, Fault.QUORUM_AT_RISK})
 """What may be so only because somebody has not been heard from since the order came."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MemberView:
     """One member as the membership has it."""
 
@@ -56,7 +55,7 @@ class MemberView:
     """Whether it is on its way out of the voters."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MembersView:
     """The membership in force."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordsvc.base.ids import Index, Millis, NodeId, SessionId, Term
-from coordsvc.base.record import record
 from coordsvc.raft import messages as raft
 from coordsvc.raft.messages import MemberInfo, SnapshotMeta
 
 
-@record
+@dataclass(slots=True, init=False)
 class Forward:
     """Commands of the sender's clients, for the leader to propose in this order.
 
@@ -24,8 +24,13 @@ class Forward:
     touched: list[SessionId]
     commands: list[bytes]
 
+    def __init__(self, term: Term, touched: list[SessionId], commands: list[bytes]) -> None:
+        self.term = term
+        self.touched = touched
+        self.commands = commands
 
-@record
+
+@dataclass(slots=True, init=False)
 class ReadIndexRequest:
     """Ask the leader from which index on a read is linearizable (thesis 6.4).
 
@@ -35,8 +40,12 @@ class ReadIndexRequest:
     token: int
     touched: list[SessionId]
 
+    def __init__(self, token: int, touched: list[SessionId]) -> None:
+        self.token = token
+        self.touched = touched
 
-@record
+
+@dataclass(slots=True, init=False)
 class ReadIndexReply:
     """Answer to ReadIndexRequest, after a quorum confirmed the leader.
 
@@ -48,8 +57,13 @@ class ReadIndexReply:
     index: Index
     lapsed: list[SessionId]
 
+    def __init__(self, token: int, index: Index, lapsed: list[SessionId]) -> None:
+        self.token = token
+        self.index = index
+        self.lapsed = lapsed
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class SnapshotChunk:
     """A piece of a snapshot file. Pieces go one at a time: the next one follows the SnapshotAck."""
 
@@ -60,7 +74,7 @@ class SnapshotChunk:
     data: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotAck:
     """`offset` bytes of the snapshot at `index` are here; send what follows, or stop if all are."""
 
@@ -68,21 +82,21 @@ class SnapshotAck:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class DiskAlarm:
     """The sender has little room left on its disk (`full`), or has enough again."""
 
     full: bool
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class DigestQuery:
     """The leader asks for the digest of the state at `index`."""
 
     index: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class DigestReply:
     """Answer to DigestQuery: the digest, 0 if it is not known."""
 
@@ -90,7 +104,7 @@ class DigestReply:
     digest: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Rebuild:
     """The leader tells: a majority has `digest` at `index`, and the receiver does not."""
 
@@ -98,14 +112,14 @@ class Rebuild:
     digest: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RebuildRequest:
     """The sender's state is wrong: send a snapshot of at least `applied`, where it stopped."""
 
     applied: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MembersRequest:
     """Ask the leader to change the membership, as in `replica.changes.MembersChange`.
 
@@ -120,7 +134,7 @@ class MembersRequest:
     remove: list[NodeId]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MembersReply:
     """Answer to MembersRequest: `fault` is the value of a Fault, empty if the change is made."""
 
@@ -130,7 +144,7 @@ class MembersReply:
     revision: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Dismissal:
     """The sender closes the link: the receiver is no member, or not the member it says it is.
 
@@ -141,7 +155,7 @@ class Dismissal:
     text: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Versions:
     """Which versions of the state machine the sender's program has; sent first on each link."""
 

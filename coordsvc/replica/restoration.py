@@ -9,10 +9,10 @@ Sessions end: their clients spoke to the old cluster, and cannot know what was l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base.ids import Index, NodeId
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.codec import internal_command
@@ -24,7 +24,7 @@ TERM_BUMP: Final = 1_000
 NOTE: Final = "the cluster was restored from a backup"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Restoration:
     """The beginning of the new cluster."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coordsvc.base import limits
-from coordsvc.base.record import record
 from coordsvc.raft.messages import MemberInfo
 from coordsvc.raft.node import RaftSettings, RecoveredRaft
 from coordsvc.replica.compaction import CompactionSettings
 from coordsvc.state.machine import StateMachine
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ReplicaSettings:
     """What an operator can choose of a replica's behaviour."""
 
@@ -25,7 +26,7 @@ class ReplicaSettings:
     """What this replica tells others of itself; None: nothing, and it is known by name alone."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What was found on disk."""
 

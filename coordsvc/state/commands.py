@@ -10,13 +10,13 @@ that between others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgpack
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, Serial, SessionId
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import plain, versions
 from coordsvc.state.acl import Acl
@@ -35,7 +35,7 @@ from coordsvc.state.arguments import (
 )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Create:
     """Create a node; `parents` creates what is missing above it."""
 
@@ -49,7 +49,7 @@ class Create:
     acl: Acl | None = None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Put:
     """Create a node or set its data, whichever applies."""
 
@@ -59,7 +59,7 @@ class Put:
     guards: Guards
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Set:
     """Set the data of a node that has `version` (-1: any)."""
 
@@ -69,7 +69,7 @@ class Set:
     guards: Guards
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete a node that has `version` (-1: any); `recursive` with all below it."""
 
@@ -79,7 +79,7 @@ class Delete:
     guards: Guards
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CheckVersion:
     """The node exists and has `version` (-1: any)."""
 
@@ -87,7 +87,7 @@ class CheckVersion:
     version: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CheckExists:
     """The node exists, or does not."""
 
@@ -95,7 +95,7 @@ class CheckExists:
     exists: bool
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CheckToken:
     """The token holds the lock at `path`."""
 
@@ -103,7 +103,7 @@ class CheckToken:
     token: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CheckData:
     """The node holds exactly these bytes."""
 
@@ -111,7 +111,7 @@ class CheckData:
     data: bytes | None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CheckMzxid:
     """The node's data was last set at or before `revision`."""
 
@@ -124,7 +124,7 @@ Check: TypeAlias = CheckVersion | CheckExists | CheckToken | CheckData | CheckMz
 Step: TypeAlias = Write | Check
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """If all `conditions` hold do `then`, else `otherwise`: all of it or nothing."""
 
@@ -133,7 +133,7 @@ class Transaction:
     otherwise: list[Step]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Acquire:
     """Claim the lock at `path`."""
 
@@ -144,7 +144,7 @@ class Acquire:
     note: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Release:
     """Give a claim up, held or waiting."""
 
@@ -152,7 +152,7 @@ class Release:
     request: Index
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Break:
     """Take the lock at `path` from all its holders."""
 
@@ -160,12 +160,12 @@ class Break:
     note: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Close:
     """End the session that sends it."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class OpenSession:
     """Open a session; its id will be the index of the entry."""
 
@@ -175,19 +175,19 @@ class OpenSession:
     address: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ExpireSession:
     """End a session whose lease ran out."""
 
     session: SessionId
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Do what is due at the entry's stamp."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class EndSession:
     """End a session because an operator says so."""
 
@@ -281,8 +281,8 @@ def validate(request: object, version: int = versions.NEWEST) -> tuple[int, str]
         return codes.MALFORMED, _SHAPE
     try:
         serial, _ = parse_serials(request)
-        is_plain = plain.CHECKS.get(request[0]) if type(request[0]) is int else None
-        if is_plain is None or not is_plain(request):
+        read_plain = plain.READERS.get(request[0]) if type(request[0]) is int else None
+        if read_plain is None or read_plain(request) is None:
             parse(request, internal=False, version=version)
     except MalformedCommand as fault:
         return fault.code, fault.text

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from coordsvc.base.ids import Index, SessionId
-from coordsvc.base.record import record
 from coordsvc.state.acl import Acl
 
 Stat: TypeAlias = tuple[int, ...]
 """The numbers of a node in the order of vocabulary.messages.STAT_FIELDS."""
 
 
-@record
+@dataclass(slots=True, init=False)
 class Event:
     """A node was created, changed or deleted at `revision`.
 
@@ -24,11 +24,27 @@ class Event:
     revision: Index
     stat: Stat
     data: bytes | None
-    acl: Acl | None = None
+    acl: Acl | None
     """Who may hear of it; None: everyone."""
 
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        kind: int,
+        path: str,
+        revision: Index,
+        stat: Stat,
+        data: bytes | None,
+        acl: Acl | None = None,
+    ) -> None:
+        self.kind = kind
+        self.path = path
+        self.revision = revision
+        self.stat = stat
+        self.data = data
+        self.acl = acl
 
-@record
+
+@dataclass(slots=True, init=False)
 class LockChange:
     """The state of one session's claim on a lock changed without its asking."""
 
@@ -37,3 +53,12 @@ class LockChange:
     request: Index
     state: int  # ops.HELD (granted from the queue) or ops.GONE (broken)
     token: Index
+
+    def __init__(
+        self, session: SessionId, path: str, request: Index, state: int, token: Index
+    ) -> None:
+        self.session = session
+        self.path = path
+        self.request = request
+        self.state = state
+        self.token = token

@@ -6,11 +6,11 @@ says to come from is the word of the door that made it. Layouts are in `vocabula
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Millis, SessionId
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import special, transactions
 from coordsvc.state.acl import Acl, Who, read_acl, read_who
@@ -32,7 +32,7 @@ CODE_MAX: Final = 31
 """Of the codes that the state machine decides."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SetAcl:
     """Set the ACL of a node whose ACL has `version` (-1: any)."""
 
@@ -41,7 +41,7 @@ class SetAcl:
     version: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Fail: the door found a fault in an operation whose turn comes behind others."""
 
@@ -51,14 +51,14 @@ class Refuse:
 ForeignStep: TypeAlias = Step | SetAcl | Refuse
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Multi:
     """Do all steps or none."""
 
     steps: list[ForeignStep]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class As:
     """Do something as somebody with these identities."""
 
@@ -66,7 +66,7 @@ class As:
     command: ForeignStep | Multi
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class AttachSession:
     """Have a session go on over another connection, and nothing behind it over the old one.
 

@@ -8,6 +8,7 @@ things (child lists, indexes) is not stored but rebuilt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
@@ -16,7 +17,6 @@ import msgpack
 from coordsvc.base import limits, paths
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.ids import Index, Millis, SessionId
-from coordsvc.base.record import record
 from coordsvc.state import rows, versions
 from coordsvc.state.events import Event
 from coordsvc.state.expiry import Expiry
@@ -41,7 +41,7 @@ _EVENT: Final = 5
 _END: Final = 6
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Parts:
     """Everything an image holds."""
 

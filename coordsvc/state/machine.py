@@ -126,7 +126,7 @@ class StateMachine:
             kept.popleft()
         if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
             return self._apply_generally(entry)
-        applied = short_way(session, request, index, self.time_ms)
+        applied = short_way(session, serial, request, index, self.time_ms)
         if applied is None:
             return self._apply_generally(entry)
         replies.last_serial = serial

@@ -1,14 +1,14 @@
 """Which requests are plain: of the commonest kinds and well formed, told in one look each.
 
 What is not plain is not wrong: it is parsed (`commands.parse`), which says the same of a plain
-request, for three to four times the instructions. Each check is given a request of its operation
-whose serial and floor are sound, and the tuples say what stands in the list that passes.
+request, for three to four times the instructions. Each reader is given a request of its operation
+whose serial and floor are sound; it returns what has to be known of a plain one, or None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias, TypeGuard
+from typing import Final, TypeAlias
 
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import ops
@@ -18,19 +18,22 @@ ANY_VERSION: Final = -1
 NOTE_LENGTH_MAX: Final = limits.NOTE_BYTES_MAX // 4
 """Characters that certainly are no more bytes than a note may have."""
 
-Create: TypeAlias = tuple[int, int, int, str, bytes, int, bool, bool, int, list[object]]
-Write: TypeAlias = tuple[int, int, int, str, bytes, int | bool, list[object]]
-Delete: TypeAlias = tuple[int, int, int, str, int, bool, list[object]]
-Acquire: TypeAlias = tuple[int, int, int, str, bool, bool, int, str]
-Release: TypeAlias = tuple[int, int, int, str, int]
+Create: TypeAlias = tuple[str, bytes, int]
+"""Path, data, kind."""
+Write: TypeAlias = tuple[str, bytes]
+"""Path, data."""
+Acquire: TypeAlias = tuple[str, bool, int, str]
+"""Path, whether shared, delay_ms, note."""
+Release: TypeAlias = tuple[str, int]
+"""Path, claim."""
 
 
-def is_create(request: list[object]) -> TypeGuard[Create]:
-    """Tell whether a CREATE is plain: a lasting or ephemeral node by its own name, no guards."""
+def read_create(request: list[object]) -> Create | None:
+    """Read a CREATE of a lasting or ephemeral node by its own name, without guards."""
     if len(request) != 10:
-        return False
+        return None
     _, _, _, path, data, kind, sequential, parents, ttl_ms, guards = request
-    return (
+    if (
         type(path) is str
         and type(data) is bytes
         and len(data) <= limits.DATA_BYTES_MAX
@@ -42,15 +45,17 @@ def is_create(request: list[object]) -> TypeGuard[Create]:
         and type(ttl_ms) is int
         and type(guards) is list
         and not guards
-    )
+    ):
+        return path, data, kind
+    return None
 
 
-def is_write(request: list[object]) -> TypeGuard[Write]:
-    """Tell whether a PUT or SET is plain: of bytes, any version, no guards."""
+def read_write(request: list[object]) -> Write | None:
+    """Read a PUT or SET of bytes, of any version, without guards."""
     if len(request) != 7:
-        return False
+        return None
     op, _, _, path, data, option, guards = request
-    return (
+    if (
         type(path) is str
         and type(data) is bytes
         and len(data) <= limits.DATA_BYTES_MAX
@@ -58,30 +63,34 @@ def is_write(request: list[object]) -> TypeGuard[Write]:
         and (option == ANY_VERSION or op == ops.PUT)
         and type(guards) is list
         and not guards
-    )
+    ):
+        return path, data
+    return None
 
 
-def is_delete(request: list[object]) -> TypeGuard[Delete]:
-    """Tell whether a DELETE is plain: of any version, no guards."""
+def read_delete(request: list[object]) -> str | None:
+    """Read the path of a DELETE of any version, without guards."""
     if len(request) != 7:
-        return False
+        return None
     _, _, _, path, version, recursive, guards = request
-    return (
+    if (
         type(path) is str
         and version == ANY_VERSION
         and type(version) is int
         and type(recursive) is bool
         and type(guards) is list
         and not guards
-    )
+    ):
+        return path
+    return None
 
 
-def is_acquire(request: list[object]) -> TypeGuard[Acquire]:
-    """Tell whether an ACQUIRE is plain: with a short note."""
+def read_acquire(request: list[object]) -> Acquire | None:
+    """Read an ACQUIRE with a short note."""
     if len(request) != 8:
-        return False
+        return None
     _, _, _, path, shared, wait, delay_ms, note = request
-    return (
+    if (
         type(path) is str
         and type(shared) is bool
         and type(wait) is bool
@@ -89,23 +98,27 @@ def is_acquire(request: list[object]) -> TypeGuard[Acquire]:
         and 0 <= delay_ms <= limits.LOCK_DELAY_MS_MAX
         and type(note) is str
         and len(note) <= NOTE_LENGTH_MAX
-    )
+    ):
+        return path, shared, delay_ms, note
+    return None
 
 
-def is_release(request: list[object]) -> TypeGuard[Release]:
-    """Tell whether a RELEASE is plain: all are."""
+def read_release(request: list[object]) -> Release | None:
+    """Read a RELEASE: all that are well formed are plain."""
     if len(request) != 5:
-        return False
+        return None
     _, _, _, path, claim = request
-    return type(path) is str and type(claim) is int and 0 <= claim <= NUMBER_MAX
+    if type(path) is str and type(claim) is int and 0 <= claim <= NUMBER_MAX:
+        return path, claim
+    return None
 
 
-CHECKS: Final[dict[object, Callable[[list[object]], bool]]] = {
-    ops.CREATE: is_create,
-    ops.PUT: is_write,
-    ops.SET: is_write,
-    ops.DELETE: is_delete,
-    ops.ACQUIRE: is_acquire,
-    ops.RELEASE: is_release,
+READERS: Final[dict[object, Callable[[list[object]], object]]] = {
+    ops.CREATE: read_create,
+    ops.PUT: read_write,
+    ops.SET: read_write,
+    ops.DELETE: read_delete,
+    ops.ACQUIRE: read_acquire,
+    ops.RELEASE: read_release,
 }
-"""The check for each operation that has one."""
+"""The reader for each operation that has one."""

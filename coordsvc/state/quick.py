@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from coordsvc.base import limits, paths
-from coordsvc.base.ids import Index, Millis
+from coordsvc.base.ids import Index, Millis, Serial
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import plain, quota
 from coordsvc.state.digest import Digest
@@ -25,7 +25,7 @@ from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import PROTECTED, Tree
 from coordsvc.state.znode import Znode
 
-ShortWay: TypeAlias = Callable[[Session, list[object], Index, Millis], Applied | None]
+ShortWay: TypeAlias = Callable[[Session, Serial, list[object], Index, Millis], Applied | None]
 
 _LASTING: Final = ops.EPHEMERAL
 """Nodes of a kind up to this one do not go by themselves, so the expiry knows nothing of them."""
@@ -70,11 +70,12 @@ class ShortWays:
         }
 
     def _create(
-        self, session: Session, request: list[object], index: Index, time_ms: Millis
+        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
     ) -> Applied | None:
-        if not plain.is_create(request):
+        read = plain.read_create(request)
+        if read is None:
             return None
-        _, serial, _, path, data, kind, _, _, _, _ = request
+        path, data, kind = read
         nodes = self._tree.nodes
         parent_path = path[: path.rfind("/")] or paths.ROOT
         parent = nodes.get(parent_path)
@@ -108,11 +109,12 @@ class ShortWays:
         return Applied(session.id, serial, codes.OK, index, (path, stat), [event])
 
     def _write(
-        self, session: Session, request: list[object], index: Index, time_ms: Millis
+        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
     ) -> Applied | None:
-        if not plain.is_write(request):
+        read = plain.read_write(request)
+        if read is None:
             return None
-        op, serial, _, path, data, _, _ = request
+        path, data = read
         nodes = self._tree.nodes
         node = nodes.get(path)
         quotas = nodes.get(quota.QUOTA)
@@ -131,15 +133,15 @@ class ShortWays:
         event = Event(ops.CHANGED, path, index, stat, data)
         self._history.append(event)
         self._digest.take_change(index, time_ms, event)
-        value = stat if op == ops.SET else (False, stat)
+        value = stat if request[0] == ops.SET else (False, stat)
         return Applied(session.id, serial, codes.OK, index, value, [event])
 
     def _delete(
-        self, session: Session, request: list[object], index: Index, time_ms: Millis
+        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
     ) -> Applied | None:
-        if not plain.is_delete(request):
+        path = plain.read_delete(request)
+        if path is None:
             return None
-        _, serial, _, path, _, _, _ = request
         nodes = self._tree.nodes
         node = nodes.get(path)
         quotas = nodes.get(quota.QUOTA)
@@ -172,11 +174,12 @@ class ShortWays:
         return Applied(session.id, serial, codes.OK, index, 1, [event])
 
     def _acquire(
-        self, session: Session, request: list[object], index: Index, time_ms: Millis
+        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
     ) -> Applied | None:
-        if not plain.is_acquire(request):
+        read = plain.read_acquire(request)
+        if read is None:
             return None
-        _, serial, _, path, shared, _, delay_ms, note = request
+        path, shared, delay_ms, note = read
         locks = self._locks.by_path
         node = self._tree.nodes.get(path)
         if (
@@ -196,11 +199,12 @@ class ShortWays:
         return Applied(session.id, serial, codes.OK, index, value)
 
     def _release(
-        self, session: Session, request: list[object], index: Index, time_ms: Millis
+        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
     ) -> Applied | None:
-        if not plain.is_release(request):
+        read = plain.read_release(request)
+        if read is None:
             return None
-        _, serial, _, path, claim = request
+        path, claim = read
         locks = self._locks.by_path
         lock = locks.get(path)
         node = self._tree.nodes.get(path)

@@ -9,7 +9,7 @@ from coordsvc.base.values import Value
 from coordsvc.state.events import Event, LockChange
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Applied:
     """The outcome of one entry.
 
@@ -22,9 +22,31 @@ class Applied:
     code: int
     revision: Index
     value: Value
-    events: list[Event] | tuple[()] = ()
-    lock_changes: list[LockChange] | tuple[()] = ()
-    ended: tuple[SessionId, ...] = ()
+    events: list[Event] | tuple[()]
+    lock_changes: list[LockChange] | tuple[()]
+    ended: tuple[SessionId, ...]
     """Sessions that ended with this entry (closed or expired)."""
-    opened: tuple[SessionId, bytes] | None = None
+    opened: tuple[SessionId, bytes] | None
     """The session that this entry opened and its password, by which its asker knows it."""
+
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        session: SessionId,
+        serial: Serial,
+        code: int,
+        revision: Index,
+        value: Value,
+        events: list[Event] | tuple[()] = (),
+        lock_changes: list[LockChange] | tuple[()] = (),
+        ended: tuple[SessionId, ...] = (),
+        opened: tuple[SessionId, bytes] | None = None,
+    ) -> None:
+        self.session = session
+        self.serial = serial
+        self.code = code
+        self.revision = revision
+        self.value = value
+        self.events = events
+        self.lock_changes = lock_changes
+        self.ended = ended
+        self.opened = opened

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
 from coordsvc.base import limits
-from coordsvc.base.record import record
 
 CRC32: Final = 1  # number of the checksum algorithm, as segment and snapshot headers name it
 
@@ -48,7 +48,7 @@ _MARKS: Final = {kind: mark for mark, kind in _KINDS.items()}
 assert _HEADER.size == HEADER_BYTES == 8 + _AFTER_CHECK.size
 
 
-@record
+@dataclass(slots=True, init=False)
 class Record:
     """One valid record, as found in a segment."""
 
@@ -60,6 +60,24 @@ class Record:
     offset: int
     end: int
     """Where the next record starts."""
+
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        kind: int,
+        first_index: int,
+        last_index: int,
+        synced: int,
+        payload: bytes,
+        offset: int,
+        end: int,
+    ) -> None:
+        self.kind = kind
+        self.first_index = first_index
+        self.last_index = last_index
+        self.synced = synced
+        self.payload = payload
+        self.offset = offset
+        self.end = end
 
 
 def seed_of(*, salt: int, segment: int) -> int:

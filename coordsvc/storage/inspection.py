@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from coordsvc.base.errors import SetupError
-from coordsvc.base.record import record
 from coordsvc.storage import framing, recovery, segment
 from coordsvc.storage.damage import Damaged
 from coordsvc.storage.files import Files
@@ -19,7 +18,7 @@ from coordsvc.storage.snapshot_format import Checker, SnapshotHead
 from coordsvc.storage.snapshots import READ_BYTES
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SegmentReport:
     """One segment."""
 
@@ -52,7 +51,7 @@ class LogReport:
     """Whether the log ends with the mark of a clean stop."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotReport:
     """One snapshot file, good unless there is damage."""
 

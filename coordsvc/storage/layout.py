@@ -15,12 +15,12 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from coordsvc.base.errors import SetupError
 from coordsvc.base.ids import NodeId
-from coordsvc.base.record import record
 from coordsvc.storage.os_files import OsFiles
 
 FORMAT: Final = 1
@@ -40,7 +40,7 @@ _BRING_BACK: Final = (
 )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Whose folder it is. `salt` is a random number that enters the checksums of the log."""
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from coordsvc.base.errors import CorruptData
-from coordsvc.base.record import record
 from coordsvc.storage import framing, segment
 from coordsvc.storage.files import File, Files
 from coordsvc.storage.framing import Record
@@ -37,7 +36,7 @@ class RecoveredLog:
     """How many bytes of a torn tail were cut."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Found:
     """One segment as read."""
 

@@ -17,11 +17,11 @@ The header takes the first 64 bytes. Numbers are little-endian::
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
 from coordsvc.base.errors import SetupError
-from coordsvc.base.record import record
 from coordsvc.storage import framing
 from coordsvc.storage.damage import Damaged
 from coordsvc.storage.files import File
@@ -45,7 +45,7 @@ WAY_OUT: Final = (
 )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SegmentHeader:
     """What a segment says of itself."""
 
@@ -124,7 +124,7 @@ def scan(buffer: bytes, *, seed: int) -> tuple[list[Record], int]:
     return found, offset
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """A segment that takes no more records."""
 

@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 from zlib import crc32
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Term
-from coordsvc.base.record import record
 from coordsvc.storage.damage import Damaged
 
 VERSION: Final = 1
@@ -49,7 +49,7 @@ _TRAILER_BYTES: Final = _CHUNK.size + _TRAILER.size
 _DIGEST_BYTES: Final = 16
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotHead:
     """What a snapshot says of itself: everything up to `index`, which has `term`, is in it."""
 

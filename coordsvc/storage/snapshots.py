@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData, DiskFull
 from coordsvc.base.ids import Index, Term
 from coordsvc.base.ports import Logger, SilentLogger
-from coordsvc.base.record import record
 from coordsvc.storage.files import File, Files
 from coordsvc.storage.snapshot_format import Checker, Encoder, SnapshotHead, verify
 
@@ -20,7 +20,7 @@ _SYNC_EVERY_BYTES: Final = 4 * limits.MIB  # or the last sync would hold up the 
 READ_BYTES: Final = limits.SNAPSHOT_CHUNK_BYTES
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotFile:
     """A whole, verified snapshot on disk. `size` is that of the file in bytes."""
 

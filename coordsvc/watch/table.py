@@ -12,7 +12,6 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from coordsvc.base import limits
 from coordsvc.base.ids import Index
 from coordsvc.base.paths import ROOT, is_within, parent_of
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import ops
 from coordsvc.state.events import Event
 
@@ -33,21 +32,35 @@ def matches(mode: int, path: str, event: Event) -> bool:
     )
 
 
-@record
 class Watch(Generic[L]):
     """One registration. `order` grows with each; events go out in that order."""
 
-    order: int
-    listener: L
-    watch_id: int
-    path: str
-    mode: int
-    with_data: bool
-    since: Index
-    one_shot: bool
+    __slots__ = (
+        "listener", "mode", "one_shot", "order", "path", "since", "watch_id", "with_data",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        order: int,
+        listener: L,
+        watch_id: int,
+        path: str,
+        mode: int,
+        with_data: bool,
+        since: Index,
+        one_shot: bool,
+    ) -> None:
+        self.order = order
+        self.listener = listener
+        self.watch_id = watch_id
+        self.path = path
+        self.mode = mode
+        self.with_data = with_data
+        self.since = since
+        self.one_shot = one_shot
 
 
-_Shelf: TypeAlias = dict[str, dict[int, Watch[L]]]  # by path, then by order
+_Shelf: TypeAlias = "dict[str, dict[int, Watch[L]]]"  # by path, then by order
 
 
 class WatchTable(Generic[L]):

@@ -7,15 +7,15 @@ Only what a checksum can tell is damaged: the log behind which something durable
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
-from coordsvc.base.record import record
 from coordsvc.storage import framing, segment
 from coordsvc.storage.segment import HEADER_BYTES
 from coordsvc.storage.wal import WriteAheadLog
 from tests.sim.disk import SimFiles
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Damage:
     """One place that was damaged."""
 

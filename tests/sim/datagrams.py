@@ -6,9 +6,9 @@ Raft must bear this although TCP is kinder, so its core is tried on it directly.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from coordsvc.base.record import record
 from tests.sim.links import Links
 from tests.sim.world import Process
 
@@ -18,7 +18,7 @@ Take: TypeAlias = Callable[[str, M], None]
 """Called with the sending host and the message."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Losses:
     """How often, in percent, a message is lost, and how often it arrives once more."""
 

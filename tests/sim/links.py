@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from coordsvc.base.record import record
 from tests.sim.world import MS, SECOND, Callback, Micros, World
 
 Direction: TypeAlias = tuple[str, str]
@@ -21,7 +21,7 @@ CLOG_MAX: Final[Micros] = 3 * SECOND
 """What all that clogs a direction together adds at most: what it delays outlives the healing."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Delays:
     """How long bytes travel: mostly about `usual`, now and then up to `rare_max`."""
 

@@ -11,7 +11,6 @@ from unittest import mock
 
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, NodeId
-from coordsvc.base.record import record
 from coordsvc.base.vocabulary import ops
 from coordsvc.raft.node import RaftSettings
 from coordsvc.replica import applying
@@ -54,7 +53,7 @@ WORKLOADS: Final[dict[str, Callable[[History], Workload]]] = {
 }
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """What is not left to the seed."""
 

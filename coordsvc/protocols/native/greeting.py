@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, SessionId
-from coordsvc.base.record import record
 from coordsvc_client.wire import codes, ops
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Hello:
     """What the client said of itself."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base.ids import Index, Serial, SessionId
-from coordsvc.base.record import record
 from coordsvc.base.values import Value
 from coordsvc.protocols.native.greeting import Hello
 from coordsvc.state import queries
@@ -21,7 +21,7 @@ class BadReadError(Exception):
     """A read that has not the shape of its operation."""
 
 
-@record
+@dataclass(slots=True, init=False)
 class Read:
     """A question to the state."""
 
@@ -29,8 +29,13 @@ class Read:
     op: int
     arguments: list[object]
 
+    def __init__(self, serial: Serial, op: int, arguments: list[object]) -> None:
+        self.serial = serial
+        self.op = op
+        self.arguments = arguments
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """The wish to hear of changes."""
 
@@ -41,14 +46,14 @@ class Watch:
     with_data: bool
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Arrive:
     """The greeting of a client that must not be taken in before this replica has caught up."""
 
     hello: Hello
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Attach:
     """The wish to take up a session again."""
 
@@ -133,7 +138,8 @@ def answer(  # noqa: PLR0911 - one for each question
             return queries.stat(machine, path, who)
         case ops.PING, []:
             return codes.OK, None
-        case ops.CHILDREN, [str(path), int(limit), str() | None as after, int(cursor), bool(data)]:
+        case ops.CHILDREN, [str(path), int(limit), after, int(cursor), bool(data)]:
+            assert after is None or isinstance(after, str)
             return queries.children(
                 machine,
                 pages,
@@ -146,7 +152,8 @@ def answer(  # noqa: PLR0911 - one for each question
             )
         case ops.LOCK_GET, [str(path)]:
             return queries.lock(machine, path, who)
-        case ops.LOCK_LIST, [str(prefix), int(limit), str() | None as after]:
+        case ops.LOCK_LIST, [str(prefix), int(limit), after]:
+            assert after is None or isinstance(after, str)
             return queries.locks(machine, prefix, limit, after, who)
         case ops.LOCK_STATE, [str(path), int(request)]:
             return queries.lock_state(machine, path, request)

@@ -13,6 +13,7 @@ be missing: so do programs greet that know no numbers of folders.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgpack
@@ -20,7 +21,6 @@ import msgpack
 from coordsvc.base import limits
 from coordsvc.base.errors import RemoteProtocolError
 from coordsvc.base.ids import NodeId
-from coordsvc.base.record import record
 from coordsvc.protocols.peer import codec
 from coordsvc.raft.messages import MemberInfo
 from coordsvc.replica.codec import EntryEncoder
@@ -31,7 +31,7 @@ MAGIC: Final = "coordsvc-peer"
 VERSION: Final = 1
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PeerIdentity:
     """Who this replica is to others."""
 

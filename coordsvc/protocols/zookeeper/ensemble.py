@@ -11,10 +11,10 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from coordsvc.base.ids import Index, NodeId
-from coordsvc.base.record import record
 from coordsvc.protocols.zookeeper.operators.facts import MemberFacts
 from coordsvc.raft.messages import MemberInfo, Membership
 from coordsvc.replica.changes import MembersChange
@@ -40,7 +40,7 @@ class BadConfigError(Exception):
     """What is asked for is not a change of an ensemble. The text says why."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Reconfig:
     """A request to change the ensemble. Empty lists of text are None in one of the two forms."""
 
@@ -51,7 +51,7 @@ class Reconfig:
     """Which configuration it is meant for; -1: whichever is in force."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ServerLine:
     """One `server.N=...`."""
 

@@ -7,9 +7,9 @@ behind it is left.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from coordsvc.base.record import record
 from coordsvc.protocols.zookeeper import numbers
 from coordsvc.protocols.zookeeper.jute import (
     HEADER,
@@ -27,7 +27,7 @@ from coordsvc.protocols.zookeeper.jute import (
 PASSWORD_BYTES: Final = 16
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class AclEntry:
     """One entry of an ACL."""
 
@@ -36,7 +36,7 @@ class AclEntry:
     id: str | None
 
 
-@record
+@dataclass(slots=True, init=False)
 class Stat:
     """The numbers of a node. Times in ms since 1970."""
 
@@ -52,8 +52,34 @@ class Stat:
     num_children: int
     pzxid: int
 
+    def __init__(  # noqa: PLR0917 - one for each field
+        self,
+        czxid: int,
+        mzxid: int,
+        ctime: int,
+        mtime: int,
+        version: int,
+        cversion: int,
+        aversion: int,
+        ephemeral_owner: int,
+        data_length: int,
+        num_children: int,
+        pzxid: int,
+    ) -> None:
+        self.czxid = czxid
+        self.mzxid = mzxid
+        self.ctime = ctime
+        self.mtime = mtime
+        self.version = version
+        self.cversion = cversion
+        self.aversion = aversion
+        self.ephemeral_owner = ephemeral_owner
+        self.data_length = data_length
+        self.num_children = num_children
+        self.pzxid = pzxid
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class ConnectRequest:
     """The first frame of a connection."""
 
@@ -66,7 +92,7 @@ class ConnectRequest:
     """None: a very old client, whose reply must not have the byte either."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ConnectResponse:
     """The answer to it. A timeout of 0 says that the session is no more."""
 
@@ -76,7 +102,7 @@ class ConnectResponse:
     read_only: bool | None
 
 
-@record
+@dataclass(slots=True, init=False)
 class ReplyHeader:
     """What every reply begins with."""
 
@@ -84,8 +110,13 @@ class ReplyHeader:
     zxid: int
     error: int
 
+    def __init__(self, xid: int, zxid: int, error: int) -> None:
+        self.xid = xid
+        self.zxid = zxid
+        self.error = error
 
-@record
+
+@dataclass(frozen=True, slots=True)
 class WatcherEvent:
     """What a watch tells."""
 
@@ -94,7 +125,7 @@ class WatcherEvent:
     path: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SetWatches:
     """The watches a client had before it reconnected; the last two only in setWatches2."""
 
@@ -247,7 +278,7 @@ def pack_set_watches(watches: SetWatches, op: int) -> bytes:
     )
 
 
-@record
+@dataclass(slots=True, init=False)
 class Create:
     """create, create2, createContainer, createTTL."""
 
@@ -257,6 +288,20 @@ class Create:
     flags: int
     ttl_ms: int
     """Only in createTTL; 0 elsewhere."""
+
+    def __init__(
+        self,
+        path: str | None,
+        data: bytes | None,
+        acl: list[AclEntry] | None,
+        flags: int,
+        ttl_ms: int,
+    ) -> None:
+        self.path = path
+        self.data = data
+        self.acl = acl
+        self.flags = flags
+        self.ttl_ms = ttl_ms
 
 
 def read_create(reader: Reader, op: int) -> Create:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-from coordsvc.base.record import record
 from tests.sim.history import Operation, Outcome
 from tests.sim.verdicts import WrongResult
 
@@ -45,7 +44,7 @@ class Model(Protocol[State]):
         """
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict on one history; for a bad one, the operations no order can explain."""
 

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from coordsvc.base.ids import Index, NodeId, Term
-from coordsvc.base.record import record
 from coordsvc.raft.messages import Entry
 from tests.sim.verdicts import WrongResult
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class _Slot:
     """What a log holds at an index, and the term of what stands before it."""
 

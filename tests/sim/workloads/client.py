@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from coordsvc.base.ids import Index
-from coordsvc.base.record import record
 from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from tests.sim.history import History, Operation
 from tests.sim.world import MS, Callback, Micros
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What became of a request: a code of the wire, and what goes with it. Where the client
     cannot know, the code is OUTCOME_UNKNOWN; where it never asked, one of RETRYABLE."""

@@ -1,5 +1,7 @@
 """Changes of the membership of a running cluster, end to end but for sockets and disks."""
 
+from dataclasses import replace
+
 import pytest
 
 from coordsvc.base.vocabulary import codes, ops
@@ -49,7 +51,8 @@ def test_a_member_that_moved_says_so_and_all_know(three):
     follower = three.followers[0]
     three.stop(follower)
     member = three.members[follower]
-    member.settings.own.peer = "elsewhere:1"
+    settings = member.settings
+    member.settings = replace(settings, own=replace(settings.own, peer="elsewhere:1"))
     three.start(follower)
     three.advance(2_000)
     for name in "abc":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from coordsvc.base.record import record
 from coordsvc.protocols.zookeeper import numbers
 
 VERSION: Final = "3.9.3-coordsvc"
@@ -59,7 +59,7 @@ def short_name_of(op: int | None) -> str:
     return "NA" if op is None else _SHORT.get(op, "UNKN")
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Latency:
     """How long answers took, in ms."""
 
@@ -68,7 +68,7 @@ class Latency:
     most: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ConnectionFacts:
     """One connection of a ZooKeeper client. Times in ms since 1970 if not said otherwise."""
 
@@ -88,7 +88,7 @@ class ConnectionFacts:
     secure: bool
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """The server as a whole."""
 
@@ -107,7 +107,7 @@ class ServerFacts:
     """Last, least, most; bytes."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class MemberFacts:
     """One server of the ensemble, by the number ZooKeeper would give it."""
 
@@ -118,7 +118,7 @@ class MemberFacts:
     role: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SessionFacts:
     """One session."""
 
