@@ -245,8 +245,8 @@ class PeerSocket(asyncio.Protocol):
                 replica.receive(peer, message, now)
                 if type(message) is Dismissal:
                     self.turned_away = True
-        except AssertionError as error:
-            links.driver.fail(error)
+        except AssertionError as doubt:
+            links.driver.fail(doubt)
         links.driver.respond()
 
     def _up(self, peer: NodeId) -> None:

@@ -41,8 +41,8 @@ def read_create(request: list[object]) -> Create | None:
         and ops.PERSISTENT <= kind <= ops.EPHEMERAL
         and sequential is False
         and type(parents) is bool
-        and ttl_ms == 0
         and type(ttl_ms) is int
+        and ttl_ms == 0
         and type(guards) is list
         and not guards
     ):
@@ -75,8 +75,8 @@ def read_delete(request: list[object]) -> str | None:
     _, _, _, path, version, recursive, guards = request
     if (
         type(path) is str
-        and version == ANY_VERSION
         and type(version) is int
+        and version == ANY_VERSION
         and type(recursive) is bool
         and type(guards) is list
         and not guards

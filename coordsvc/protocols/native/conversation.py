@@ -114,8 +114,8 @@ class NativeConversation:
                 self._before_open(bodies, now)
         except FrameError as error:
             self.rejected(codes.BAD_FRAME, str(error))
-        except HelloError as error:
-            self.rejected(error.code, error.text)
+        except HelloError as refusal:
+            self.rejected(refusal.code, refusal.text)
 
     def lost(self) -> None:
         """The connection is gone."""
