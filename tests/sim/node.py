@@ -369,7 +369,6 @@ class SimServer:
                 if self.replica.machine is not before:
                     self.log.info("snapshot installed", index=chunk.meta.index)
                     self.observer.installed(self.name, self.replica, chunk.meta)
-                    self.observer.observe(self.name, self.replica)
         self.schedule()
 
     # Clients.

@@ -10,6 +10,7 @@ from coordsvc.base.values import Value
 from coordsvc.base.vocabulary import codes, ops
 from coordsvc.raft.messages import Entry, SnapshotMeta
 from coordsvc.raft.node import Role
+from coordsvc.replica.applying import Apply, Skip
 from coordsvc.replica.codec import decode_entries
 from coordsvc.replica.effects import Effects, Write
 from coordsvc.replica.replica import Recovered, Replica
@@ -159,23 +160,23 @@ class Observer:
         self.raft.restored(node, meta.index, meta.term)
 
     def observe(self, node: NodeId, replica: Replica) -> None:
-        """Hear of every entry that the replica applies to its present state."""
-        machine = replica.machine
-        apply, skip = machine.apply, machine.skip
+        """Hear of every entry that the replica applies."""
 
-        def observed_apply(index: Index, stamp_ms: int, data: bytes) -> Applied:
-            applied = apply(index, stamp_ms, data)
-            self._note(node, replica, index)
-            self._applied(machine, index, data, applied)
-            return applied
+        def seen(machine: StateMachine) -> tuple[Apply, Skip]:
+            def apply(index: Index, stamp_ms: int, data: bytes) -> Applied:
+                applied = machine.apply(index, stamp_ms, data)
+                self._note(node, replica, index)
+                self._applied(machine, index, data, applied)
+                return applied
 
-        def observed_skip(index: Index, stamp_ms: int) -> None:
-            skip(index, stamp_ms)
-            self._note(node, replica, index)
-            self.first_applied = max(self.first_applied, index)
+            def skip(index: Index, stamp_ms: int) -> None:
+                machine.skip(index, stamp_ms)
+                self._note(node, replica, index)
+                self.first_applied = max(self.first_applied, index)
 
-        machine.apply = observed_apply
-        machine.skip = observed_skip
+            return apply, skip
+
+        replica._applying.seen_by = seen
 
     def _note(self, node: NodeId, replica: Replica, index: Index) -> None:
         self._appended(node, replica, replica._effects)  # applied in the turn of its coming
