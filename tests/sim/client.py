@@ -186,7 +186,8 @@ class SimClient:
                 return
             answered = True
             if claim.state is ClaimState.GONE:
-                done(Answer(claim.code))
+                # With a request it was granted, and lost before this client was sure of it.
+                done(Answer(codes.OUTCOME_UNKNOWN if claim.request else claim.code))
                 return
             self._claims[path, claim.request] = claim
             state = ops.HELD if claim.state is ClaimState.HELD else ops.WAITING
