@@ -48,6 +48,7 @@ class RaftChecker:
     def __init__(self) -> None:
         self.committed_last: Index = 0
         self._leaders: dict[Term, NodeId] = {}
+        self._began: dict[Term, Index] = {}  # what was committed when the term's leader began
         self._logs: dict[NodeId, _Log] = {}
         self._created: dict[tuple[Index, Term], _Slot] = {}
         self._committed: dict[Index, _Slot] = {}
@@ -60,7 +61,8 @@ class RaftChecker:
         log = self._log(node)
         if log.leads != term:
             log.leads = term
-            self._check_completeness(node, log)
+            self._began.setdefault(term, self.committed_last)
+            self._check_completeness(node, log, term)
 
     def follows(self, node: NodeId) -> None:
         """A replica no longer says that it leads."""
@@ -163,9 +165,12 @@ class RaftChecker:
         text = f"log matching: {node} has another entry {index} of term {slot.term}"
         _demand(known == slot, text)
 
-    def _check_completeness(self, node: NodeId, log: _Log) -> None:
-        """By log matching it is enough to look at the last committed entry."""
-        index = self.committed_last
+    def _check_completeness(self, node: NodeId, log: _Log, term: Term) -> None:
+        """By log matching it is enough to look at the last entry committed in an earlier term.
+
+        A leader whose last vote was long on its way may begin when a later term has one already.
+        """
+        index = min(begin for later, begin in self._began.items() if later >= term)
         if index <= log.snapshot_index:
             return
         has = log.term_at(index) == self._committed[index].term

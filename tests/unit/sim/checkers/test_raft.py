@@ -92,6 +92,19 @@ def test_a_leader_without_a_committed_entry() -> None:
         checker.leads("n3", 2)
 
 
+def test_a_leader_that_comes_late_owes_nothing_that_a_later_term_has_committed() -> None:
+    checker = settled()
+    for node in ("n3", "n4"):
+        checker.appended(node, 1, [entry(1, b"a"), entry(1, b"b")])
+    checker.leads("n2", 3)
+    checker.appended("n2", 3, [entry(3, b"c")])
+    checker.applied("n2", 2, entry(1, b"b"))
+    checker.applied("n2", 3, entry(3, b"c"))
+    checker.leads("n3", 2)
+    with pytest.raises(WrongResult, match="leader completeness"):
+        checker.leads("n4", 4)
+
+
 def test_another_entry_applied_at_an_index() -> None:
     checker = settled()
     with pytest.raises(WrongResult, match="state-machine safety"):
