@@ -147,15 +147,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trace", type=int, default=TRACE_LINES, help="lines of it to show")
     parser.add_argument("--day", action="store_true", help="simulate a day instead, lightly loaded")
     parser.add_argument("--hours", type=int, default=24, help="of the day")
+    parser.add_argument("--fingerprints", type=Path, help="a file for what each run came to")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each seed")
     options = parser.parse_args(arguments)
     if options.day:
         return run_day(options.seed, options.hours, options.trace)
     seeds = list(range(options.seed, options.seed + options.seeds)) or known_seeds()
     totals, exit_code, began = Totals(), 0, time.perf_counter()
+    fingerprints = []
     for result in results_of(seeds, options.jobs):
         totals.add(result)
         report = result.report
+        fingerprints.append(f"{report.seed} {report.fingerprint}\n")
         if options.verbose:
             print(
                 f"seed {report.seed}: {report.nodes} nodes, {'+'.join(report.workloads)}, "
@@ -171,6 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not options.go_on:
                 break
     print(totals.text(time.perf_counter() - began))
+    if options.fingerprints:
+        options.fingerprints.write_text("".join(fingerprints))
     return exit_code
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -95,6 +96,8 @@ class Report:
     virtual: Micros = 0
     events: int = 0
     trace_hash: str = ""
+    fingerprint: str = ""
+    """What happened, what clients were told and what is in the states, each as a digest."""
 
 
 class Run:
@@ -220,7 +223,15 @@ class Run:
         report.virtual = self.world.now
         report.events = self.world.events_run
         report.trace_hash = self.world.trace_hash()
+        report.fingerprint = f"{report.trace_hash} {self._history_hash()} {self._states_hash()}"
         return report
+
+    def _history_hash(self) -> str:
+        return _hash_of(self.history.operations)
+
+    def _states_hash(self) -> str:
+        machines = {name: each.replica.machine for name, each in self.cluster.servers.items()}
+        return _hash_of((name, m.revision, m.time_ms, m.digest) for name, m in machines.items())
 
     def _settle_members(self) -> None:
         """Let what was begun with the members come to its end."""
@@ -296,3 +307,10 @@ class Run:
             text = difference(machine, same)
             if text and not observer.wrong_spread:
                 raise WrongResult(f"the states of {name} and {other} differ: {text}")
+
+
+def _hash_of(things: Iterable[object]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for thing in things:
+        digest.update(repr(thing).encode())
+    return digest.hexdigest()
