@@ -7,7 +7,7 @@ from typing import Final
 
 from coordsvc.base.ids import Index, NodeId
 
-CHECKPOINT_EVERY: Final = 1_024  # entries
+CHECKPOINT_EVERY = 1_024  # entries; not Final: the simulator makes it small
 CHECKPOINTS_KEPT: Final = 256
 
 

@@ -35,8 +35,7 @@ def _fields_of(message: PeerMessage) -> list[tuple[str, object]]:
             return [("term", message.term), ("commands", len(message.commands)),
                     ("touched", message.touched)]  # fmt: skip
         case _:
-            names = getattr(type(message), "__slots__", ()) or vars(message)
-            return [(name, getattr(message, name)) for name in names]
+            return [(name, getattr(message, name)) for name in type(message).__match_args__]
 
 
 def _value(value: object) -> str:
