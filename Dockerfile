@@ -1,8 +1,12 @@
 # The image of one node: `docker compose up --build --wait` runs three of them.
 # Another base: docker build --build-arg PYTHON_IMAGE=python:3.13-slim .
+# Compiled, from a base that has a C compiler:
+#   docker build --build-arg BUILD_IMAGE=python:3.11 --build-arg COORDSVC_COMPILE=1 .
 ARG PYTHON_IMAGE=python:3.11-slim
+ARG BUILD_IMAGE=${PYTHON_IMAGE}
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS build
+ARG COORDSVC_COMPILE=0
 RUN python3 -m venv /opt/coordsvc
 WORKDIR /src
 # The dependencies change less often than the program: they have a layer of their own.
@@ -13,6 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY README.md LICENSE ./
 COPY client client
 COPY coordsvc coordsvc
+COPY deploy/compile.py deploy/
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/coordsvc/bin/pip install --no-deps .
 

@@ -55,9 +55,9 @@ def types_asked_behind_values(tree: ast.AST) -> Iterator[Fault]:
                 text = ast.unparse(value)
                 late = [n for n in compared if f"type({n})" in text or f"isinstance({n}," in text]
                 yield from ((value.lineno, f"the type of {name} is asked late") for name in late)
-                if isinstance(value, ast.Compare) and isinstance(value.left, ast.Name):
-                    if isinstance(value.ops[0], ast.Eq | ast.In):
-                        compared.add(value.left.id)
+                match value:
+                    case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq() | ast.In(), *_]):
+                        compared.add(name)
 
 
 RULES = (names_of_two_errors, names_of_choices, decorated_classes, types_asked_behind_values)

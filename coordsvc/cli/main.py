@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 import click
 
 import coordsvc
+from coordsvc.base.compiled import is_compiled
 from coordsvc.cli.lazy import LazyGroup
 
 DAMAGED_EXIT: Final = 1
@@ -50,8 +51,8 @@ def cli() -> None:
 
 @click.command()
 def version() -> None:
-    """Print the version."""
-    click.echo(f"coordsvc {coordsvc.__version__}")
+    """Print the version, and whether this program is compiled."""
+    click.echo(f"coordsvc {coordsvc.__version__}" + (" (compiled)" if is_compiled() else ""))
 
 
 def refuse_without_assertions() -> None:

@@ -8,8 +8,6 @@ is being written, so that batches grow with the load.
 
 from __future__ import annotations
 
-from typing import Final
-
 from coordsvc.base.ids import Index, Millis, NodeId, Serial, SessionId, Term
 from coordsvc.base.ports import Chance, Logger
 from coordsvc.base.values import Value

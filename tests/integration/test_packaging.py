@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import coordsvc
+from deploy.compile import SUFFIX, missing, rooms
 from tests.integration.programs import ROOT
 
 IMPORT_ALL = """
@@ -43,12 +45,29 @@ class Wheel:
         return email.message_from_bytes(metadata).get_all(name, [])
 
 
+RUN_ALL = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from coordsvc.base.compiled import is_compiled
+from coordsvc.raft import core
+from coordsvc.server import clients
+from coordsvc_client import conversation
+assert is_compiled()
+for module in (core, clients, conversation):
+    assert module.__file__.startswith(sys.argv[1]) and not module.__file__.endswith(".py")
+from click.testing import CliRunner
+from coordsvc.cli.main import cli
+assert CliRunner().invoke(cli, ["version"]).output.endswith(" (compiled)\\n")
+"""
+
+
 @pytest.fixture(scope="module")
-def build(tmp_path_factory) -> Callable[[Path], Wheel]:
-    def build(folder: Path) -> Wheel:
+def build(tmp_path_factory) -> Callable[..., Wheel]:
+    def build(folder: Path, compiled: str = "0") -> Wheel:
         target = tmp_path_factory.mktemp("wheel")
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        env = os.environ | {"COORDSVC_COMPILE": compiled}
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env)
         (path,) = target.glob("*.whl")
         with zipfile.ZipFile(path) as archive:
             return Wheel(path, {name: archive.read(name) for name in archive.namelist()})
@@ -100,6 +119,29 @@ def test_an_application_gets_msgpack_and_nothing_more(client):
     # -S: no editable installs; the packages of this environment have msgpack, and no coordsvc.
     packages = sysconfig.get_path("platlib")
     command = [sys.executable, "-I", "-S", "-c", IMPORT_ALL, str(client.path), packages]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wheel_runs_everywhere_unless_asked_otherwise(server, client):
+    assert server.path.name.endswith("-py3-none-any.whl")
+    assert client.path.name.endswith("-py3-none-any.whl")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(bool(missing()), reason="compiling needs a C compiler and Python's headers")
+def test_a_compiled_wheel_has_each_room_compiled_and_all_sources(build, server, tmp_path):
+    compiled = build(ROOT, "1")
+    assert not compiled.path.name.endswith("-any.whl")
+    assert server.below("coordsvc").keys() < compiled.below("coordsvc").keys()
+    below = {name.removeprefix("client/").removesuffix(".py") for name in rooms(ROOT)}
+    made = {name.partition(".")[0] for name in compiled.files if name.endswith(SUFFIX)}
+    assert made == below | {"coordsvc__mypyc"}
+    with zipfile.ZipFile(compiled.path) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-I", "-S", "-c", RUN_ALL, str(tmp_path)]
+    command.append(sysconfig.get_path("platlib"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

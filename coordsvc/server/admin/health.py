@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from coordsvc import __version__
+from coordsvc.base.compiled import is_compiled
 from coordsvc.base.errors import Refused
 from coordsvc.base.vocabulary import ops
 from coordsvc.replica.health import DIFFERS
@@ -69,7 +70,13 @@ class Health:
 
     async def version(self, _request: web.Request) -> web.Response:
         """Answer which program this is."""
-        return web.json_response({"coordsvc": __version__, "protocol": ops.PROTOCOL_VERSION})
+        return web.json_response(
+            {
+                "coordsvc": __version__,
+                "protocol": ops.PROTOCOL_VERSION,
+                "compiled": is_compiled(),
+            }
+        )
 
     def _process(self) -> str:
         return "this replica has failed and stops" if self._server.stopped.done() else ""

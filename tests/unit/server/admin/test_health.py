@@ -84,4 +84,4 @@ async def test_health_is_told_as_etcd_tells_it(node, query):
 
 async def test_the_version_is_told(node):
     _, version = await node.get("/version")
-    assert set(version) == {"coordsvc", "protocol"}
+    assert set(version) == {"coordsvc", "protocol", "compiled"}
