@@ -106,7 +106,8 @@ def compile_rooms(root: Path, work: Path) -> dict[Path, str]:
     what = missing()
     if what:
         sys.exit(MISSING.format(what=what, variable=VARIABLE))
-    done = subprocess.run([sys.executable, __file__, "--rooms", str(work)], cwd=root, check=False)
+    command = [sys.executable, __file__, "--rooms", str(work)]
+    done = subprocess.run(command, cwd=root, check=False, stdout=sys.stderr.fileno())
     if done.returncode:
         sys.exit(f"the rooms of {root} could not be compiled")
     made = work / "lib"
