@@ -28,6 +28,7 @@ from coordsvc.replica.settings import Recovered, ReplicaSettings
 from coordsvc.replica.vault import Vault
 from coordsvc.server.address_book import AddressBook
 from coordsvc.server.addresses import Address
+from coordsvc.server.allocator import HoleWatch, trimmer
 from coordsvc.server.clients import ClientPort
 from coordsvc.server.config import Settings
 from coordsvc.server.counters import Counters
@@ -111,6 +112,7 @@ class Server:
         self.clients.each_turn = ConfigWatch(self.zookeeper).look
         self.room = RoomWatch(self.driver, self.folder.log.free_bytes, log)
         self.quotas = QuotaWatch(self.replica, log)
+        self.holes = HoleWatch(lambda: self.replica.applied, trimmer())
 
     def _recover(self) -> Recovered:
         settings = self.settings
@@ -154,6 +156,7 @@ class Server:
         self.driver.schedule()
         self.room.start()
         self.quotas.start()
+        self.holes.start()
         # What was loaded lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -184,6 +187,7 @@ class Server:
         await self.links.close()
         await self.room.close()
         self.quotas.close()
+        self.holes.close()
         await self.driver.close()
         self.folder.close()
 
