@@ -19,6 +19,7 @@ from tests.bench import (
     large,
     machine,
     memory,
+    stages,
     start,
     workloads,
     zookeeper,
@@ -93,6 +94,7 @@ SUBJECTS: dict[str, tuple[Action, str]] = {
     "growth": (growth.main, "cost of a write as everything grows; then as `large`"),
     "large": (large.main, "bytes, pauses and a snapshot of a large tree (--large: a million)"),
     "zookeeper": (zookeeper.main, "our ZooKeeper door beside a real ZooKeeper (needs the peers)"),
+    "stages": (stages.main, "where the CPU goes: microseconds by stage; the machine's limits"),
     "limits": (machine.main, "what this machine can do: echo, fdatasync"),
 }
 

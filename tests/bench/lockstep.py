@@ -169,16 +169,21 @@ class Group:
                 self.client.receive_data(data, self.now)
             self.to_client = []
             if data := self.client.data_to_send(self.now):
-                self.leader.counts["client reads"] += 1
-                self.server.receive_data(data, self.now)
-                self.leader.scheduled = True
+                self.pass_on(self.server, data)
         for node in self.nodes.values():
             if node.replica.deadline() <= self.now:
                 node.replica.wake(self.now)
             node.step()
-            self._flush(node)
+            self.flush(node)
 
-    def _flush(self, node: Node) -> None:
+    def pass_on(self, server: NativeConversation, data: bytes) -> None:
+        """Give the leader what the client has sent."""
+        self.leader.counts["client reads"] += 1
+        server.receive_data(data, self.now)
+        self.leader.scheduled = True
+
+    def flush(self, node: Node) -> None:
+        """Send what a node's conversations have gathered."""
         hall = node.hall
         waiting = [*hall.dirty, *hall.told]
         hall.dirty.clear()
