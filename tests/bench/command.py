@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from coordsvc.base.compiled import is_compiled
 from tests.bench import (
     against,
     failover,
@@ -134,7 +135,7 @@ def main() -> int:
     action = SUBJECTS[options.subject][0] if not options.against else against.main
     raise_file_limit()
     signal.signal(signal.SIGTERM, _end)
-    print(describe_machine(), flush=True)
+    print(describe_machine() + ("; compiled" if is_compiled() else ""), flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="coordsvc-bench-", dir=options.folder) as folder:
             options.folder = Path(folder)

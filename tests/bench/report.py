@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from coordsvc.base.compiled import is_compiled
 from tests.bench import chart, proc, workloads
 from tests.bench.comparison import OURS, Comparison
 from tests.bench.figures import print_table, thousands
@@ -84,6 +85,7 @@ def write_results(
     out.parent.mkdir(parents=True, exist_ok=True)
     told = {
         "machine": proc.describe_machine(),
+        "coordsvc": "compiled" if is_compiled() else "as written",
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "services": list(services),
         "settings": {
@@ -108,6 +110,7 @@ def write_results(
         for c in found
         if c.ratio
     ]
-    title = f"{OURS} beside the better of {' and '.join(services[1:])}"
+    ours = f"{OURS}, compiled," if is_compiled() else OURS
+    title = f"{ours} beside the better of {' and '.join(services[1:])}"
     out.with_suffix(".svg").write_text(chart.draw(title, bars))
     print(f"written: {out.with_suffix('.json')}, {out.with_suffix('.svg')}")

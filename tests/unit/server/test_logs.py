@@ -1,12 +1,15 @@
+import importlib.util
 import io
 import json
 import logging
+import subprocess
+import sys
 import warnings
 
 import pytest
 
 from coordsvc.base.ports import Logger
-from coordsvc.server.logs import set_up
+from coordsvc.server.logs import hidden, set_up
 
 
 class Terminal(io.StringIO):
@@ -95,3 +98,27 @@ def test_an_exception_is_one_line_without_the_values_of_variables():
     (line,) = lines(stream)
     assert "ValueError: invalid literal" in line["exception"]
     assert secret not in stream.getvalue()
+
+
+WITHOUT_RICH = """
+import sys
+import coordsvc.server.main
+assert "structlog" in sys.modules
+print([name for name in sys.modules if name.partition(".")[0] in ("rich", "pygments")])
+import rich
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("rich") is None, reason="rich is not installed here")
+def test_what_structlog_would_load_for_colours_is_not_loaded_but_can_be():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RICH], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_package_that_is_loaded_stays_loaded():
+    with hidden("json"):
+        import json as again  # noqa: PLC0415
+    assert again is json
+    assert sys.modules["json"] is json
