@@ -13,6 +13,10 @@ from coordsvc.base.ids import Index, Millis
 class CompactionSettings:
     """A snapshot is due after so many entries or bytes of log, whichever comes first.
 
+    To take one costs as much as the tree is large. So that this stays a small share of what a
+    write costs, the log may grow longer beside a large tree: to ENTRIES_PER_NODE times as many
+    entries as there are nodes, and to more bytes in the same measure.
+
     In quiet it is due earlier, so that the next start has little to apply: after
     `quiet_entries`, and no fewer than a `1 / QUIET_SHARE` of the nodes it would hold.
     """
@@ -24,7 +28,8 @@ class CompactionSettings:
     quiet_entries: int = limits.SNAPSHOT_QUIET_ENTRIES
 
 
-QUIET_SHARE: Final = 8
+ENTRIES_PER_NODE: Final = 2
+QUIET_SHARE: Final = 2
 QUIET_MS: Final = 1_000
 QUIET_ENTRIES_MAX: Final = 100
 """It is quiet when no more than this is applied in QUIET_MS."""
@@ -50,7 +55,7 @@ class Compaction:
         self.last = last
         """Index of the latest snapshot."""
         self.full_at = last + settings.entries
-        """Where another is due, if its bytes or quiet do not make it due before."""
+        """Where another is due at the earliest, if its bytes or quiet do not make it due before."""
         self.running = False
         self.failures = 0
         """How many could not be written."""
@@ -78,14 +83,18 @@ class Compaction:
         new = applied - self.last
         return (
             self.asked
-            or new >= self._settings.entries
-            or self._bytes >= self._settings.bytes
+            or self._is_full(new, nodes)
             or (
                 self._is_quiet
                 and new >= max(self._settings.quiet_entries, nodes // QUIET_SHARE)
                 and applied - self._seen <= QUIET_ENTRIES_MAX  # not when much begins to happen
             )
         )
+
+    def _is_full(self, new: Index, nodes: int) -> bool:
+        settings = self._settings
+        entries = max(settings.entries, nodes * ENTRIES_PER_NODE)
+        return new >= entries or self._bytes * settings.entries >= settings.bytes * entries
 
     def started(self) -> None:
         """A snapshot is being written."""

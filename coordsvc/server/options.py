@@ -227,7 +227,7 @@ SNAPSHOT_EVERY_ENTRIES: Final = Option(
     "snapshot-every-entries",
     kinds.number(100, 10**9),
     str(limits.SNAPSHOT_EVERY_ENTRIES),
-    "Take a snapshot after so many log entries.",
+    "Take a snapshot after so many log entries (at least twice as many as there are nodes).",
 )
 SNAPSHOT_EVERY_BYTES: Final = Option(
     "snapshot-every-bytes",

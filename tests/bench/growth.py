@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tests.bench import large
+from tests.bench import large, proc
 from tests.bench.figures import print_table, quantile
 from tests.bench.generator import LoadGenerator
 from tests.bench.memory import TREE
@@ -28,6 +29,8 @@ WIDE = "/bench/wide{number:07d}"
 """Beside the nodes that the probe creates and deletes: all are children of one parent."""
 ROUNDS = 7
 SECONDS = 0.5
+CALM_S, CALM_LOOKS, CALM_SHARE = 0.5, 6, 0.05
+"""At rest is who uses no more than this share of a processor in so many looks."""
 
 
 @dataclass(slots=True)
@@ -46,6 +49,15 @@ class Side:
     def hold(self, what: str, count: int) -> None:
         """Hold so many sessions or watches."""
         self.holder.run(f"hold_{what}", addresses=self.nodes.addresses, **{what: count})
+
+    def settle(self) -> None:
+        """Wait until the leader is at rest: growing ends in a snapshot, which is told apart."""
+        pid = self.nodes.roles()["leader"]
+        calm = 0
+        while calm < CALM_LOOKS:
+            before = proc.cpu_s(pid)
+            time.sleep(CALM_S)
+            calm = calm + 1 if proc.cpu_s(pid) - before < CALM_SHARE * CALM_S else 0
 
     def cost(self, loop: Loop, seconds: float) -> float:
         """Return the leader's CPU µs per operation in one round."""
@@ -123,6 +135,8 @@ def measure(
     for count in growth.counts:
         growth.grow(large, now, count)
         now = count
+        for side in (small, large):
+            side.settle()
         pairs = [
             (small.cost(growth.loop, seconds), large.cost(growth.loop, seconds))
             for _ in range(rounds)

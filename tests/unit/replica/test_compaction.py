@@ -2,7 +2,12 @@
 
 import pytest
 
-from coordsvc.replica.compaction import QUIET_SHARE, Compaction, CompactionSettings
+from coordsvc.replica.compaction import (
+    ENTRIES_PER_NODE,
+    QUIET_SHARE,
+    Compaction,
+    CompactionSettings,
+)
 
 
 @pytest.fixture
@@ -21,6 +26,16 @@ def test_it_is_due_after_so_many_bytes_if_anything_is_new(compaction):
     compaction.logged(1)
     assert compaction.is_due(501, 0, 1)
     assert not compaction.is_due(500, 0, 1)
+
+
+def test_beside_a_large_tree_the_log_may_grow_longer(compaction):
+    nodes = 300 // ENTRIES_PER_NODE
+    assert not compaction.is_due(799, 0, nodes)
+    assert compaction.is_due(800, 0, nodes)
+    compaction.logged(2_999)
+    assert not compaction.is_due(501, 0, nodes)
+    compaction.logged(1)
+    assert compaction.is_due(501, 0, nodes)
 
 
 def test_one_is_written_at_a_time(compaction):
