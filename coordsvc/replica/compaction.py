@@ -8,13 +8,15 @@ from typing import Final
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis
 
+ENTRIES_PER_NODE: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class CompactionSettings:
     """A snapshot is due after so many entries or bytes of log, whichever comes first.
 
     To take one costs as much as the tree is large. So that this stays a small share of what a
-    write costs, the log may grow longer beside a large tree: to ENTRIES_PER_NODE times as many
+    write costs, the log may grow longer beside a large tree: to `entries_per_node` times as many
     entries as there are nodes, and to more bytes in the same measure.
 
     In quiet it is due earlier, so that the next start has little to apply: after
@@ -26,9 +28,9 @@ class CompactionSettings:
     entries_kept: int = limits.LOG_ENTRIES_KEPT_BEHIND
     retry_ms: Millis = 10_000
     quiet_entries: int = limits.SNAPSHOT_QUIET_ENTRIES
+    entries_per_node: int = ENTRIES_PER_NODE
 
 
-ENTRIES_PER_NODE: Final = 2
 QUIET_SHARE: Final = 2
 QUIET_MS: Final = 1_000
 QUIET_ENTRIES_MAX: Final = 100
@@ -93,7 +95,7 @@ class Compaction:
 
     def _is_full(self, new: Index, nodes: int) -> bool:
         settings = self._settings
-        entries = max(settings.entries, nodes * ENTRIES_PER_NODE)
+        entries = max(settings.entries, nodes * settings.entries_per_node)
         return new >= entries or self._bytes * settings.entries >= settings.bytes * entries
 
     def started(self) -> None:

@@ -152,6 +152,7 @@ class Run:
                     entries=self._tuning.snapshot_every or snapshot_every,
                     entries_kept=chance.choice((0, 5, 50)),
                     retry_ms=1_000,
+                    entries_per_node=0,  # snapshots are what is tested: many, of any tree
                 ),
                 lease_reads,
                 disk_reserve_bytes=chance.choice((1, 8, 64)) * limits.KIB,
