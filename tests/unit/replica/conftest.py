@@ -232,7 +232,7 @@ class Cluster:
         self.numbers = 0
         self.settings = settings = ReplicaSettings(
             RaftSettings(heartbeat_ms=100, election_ms=1_000),
-            CompactionSettings(entries=entries, entries_kept=kept),
+            CompactionSettings(entries=entries, entries_kept=kept, entries_per_node=0),
         )
         self.members = {}
         self.down = set()
