@@ -9,7 +9,7 @@ import pytest
 
 from coordsvc.server import allocator
 
-PROGRAM = """
+RESIDENT = """
 import sys
 from pathlib import Path
 from coordsvc.server import allocator
@@ -17,7 +17,11 @@ from coordsvc.server import allocator
 def resident():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+"""
 
+PROGRAM = (
+    RESIDENT
+    + """
 if sys.argv[1] == "fixed":
     assert allocator.give_back_what_is_freed()
 bytes(30_000_000)  # by itself this raises the threshold
@@ -29,6 +33,7 @@ for n in range(200):
 values.clear()
 print((resident() - start) // 1024)
 """
+)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
@@ -48,14 +53,9 @@ def test_a_platform_without_it_is_left_alone(monkeypatch):
     assert allocator.trimmer() is None
 
 
-HOLES = """
-from coordsvc.server import allocator
-from pathlib import Path
-
-def resident():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
+HOLES = (
+    RESIDENT
+    + """
 start = resident()
 values, kept = [], []
 for n in range(2_000):
@@ -66,6 +66,7 @@ before = resident()
 allocator.trimmer()(0)
 print((before - start) // 1024, (resident() - start) // 1024)
 """
+)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
