@@ -9,6 +9,7 @@ Python prefers a compiled module, also one that is older than its source.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import importlib.metadata
 import os
@@ -225,6 +226,8 @@ def make_copy(root: Path) -> Path:
     names, stamp, last = files_of(root), work / "compiled", work / "copied"
     copy(root, copied, names, last.read_text().split("\0") if last.exists() else [])
     last.write_text("\0".join(names))
+    for package in ("coordsvc", CLIENT):  # as pip does: a node that is measured has not to
+        compileall.compile_dir(copied / package, quiet=1)
     wanted = hash_of_compiled(copied)
     if stamp.exists() and stamp.read_text() == wanted:
         return copied

@@ -189,6 +189,11 @@ class Core:
         soon = self.now + self.chance.randrange(patience // 10, patience // 2)
         self.election_deadline = min(self.election_deadline, soon)
 
+    def hold_back(self) -> None:
+        """Let another campaign that is about to ask for votes go first: two at once split them."""
+        pause = self.settings.heartbeat_ms
+        self.election_deadline = max(self.election_deadline, self.now + pause)
+
     def leader_spoke(self) -> None:
         """Note a sign of the leader's life. The dice are thrown anew when it matters."""
         self.sticky_until = self.now + self.settings.election_ms

@@ -66,7 +66,7 @@ class Follower:
         core = self._core
         if core.leader is None:
             pause = core.settings.heartbeat_ms
-            soon = core.now + core.chance.randrange(pause // 2, 2 * pause)
+            soon = core.now + core.chance.randrange(pause // 10, pause)
             if core.settings.lease_reads:
                 soon = max(soon, core.sticky_until)  # our own vote is one that a lease counts on
             core.election_deadline = min(core.election_deadline, soon)
@@ -86,6 +86,8 @@ class Follower:
             return
         if request.pre:
             granted = self._would_vote(sender, request)
+            if granted:
+                core.hold_back()
             term = request.term if granted else core.term
             core.out.send_now.append((sender, VoteReply(term, True, granted)))
             return

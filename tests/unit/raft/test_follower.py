@@ -47,6 +47,19 @@ def test_a_lease_outlives_a_restart_of_who_granted_it() -> None:
     assert node.role is Role.FOLLOWER
 
 
+def test_who_grants_a_pre_vote_lets_that_campaign_go_first() -> None:
+    node = node_of(term=1)
+    node.link_made("n3", 0)
+    soon = node.deadline()
+    node.step("n2", VoteRequest(2, True, 0, 0), soon - 1)
+    assert node.deadline() == soon - 1 + 100
+    refused = node_of(1, term=1)
+    refused.link_made("n3", 0)
+    soon = refused.deadline()
+    refused.step("n2", VoteRequest(2, True, 0, 0), soon - 1)
+    assert refused.deadline() == soon
+
+
 def test_a_heartbeat_restarts_the_timer_and_is_answered_at_once() -> None:
     node = node_of(term=1)
     node.step("n2", Heartbeat(1, 0, 4), 700)

@@ -145,11 +145,13 @@ def test_a_snapshot_under_a_wrong_name_is_damaged():
     assert "another index" in store.damaged[0]
 
 
-def test_reading_a_file_that_is_damaged_later_ends_with_an_error():
+@pytest.mark.parametrize("part", ["header", "chunk", "trailer"])
+def test_reading_a_file_that_is_damaged_later_ends_with_an_error(part):
     files = disk()
     store = SnapshotStore.open(files)
     snapshot = written(store, 10)
-    files.flip_bit(snapshot.name, snapshot.size - 1)
+    behind = {"header": snapshot.size, "chunk": len(b"more") + 60, "trailer": 1}[part]
+    files.flip_bit(snapshot.name, snapshot.size - behind)
     with pytest.raises(CorruptData, match=snapshot.name):
         chunks_of(store, snapshot)
 
