@@ -45,6 +45,7 @@ ROOMS: Final = (
     "client/coordsvc_client/conversation.py",
     "client/coordsvc_client/greeting.py",
     "client/coordsvc_client/lease.py",
+    "client/coordsvc_client/link.py",
     "client/coordsvc_client/requests.py",
     "client/coordsvc_client/silence.py",
     "client/coordsvc_client/watching.py",

@@ -60,13 +60,45 @@ def types_asked_behind_values(tree: ast.AST) -> Iterator[Fault]:
                         compared.add(name)
 
 
-RULES = (names_of_two_errors, names_of_choices, decorated_classes, types_asked_behind_values)
+def doubts_at_the_end(tree: ast.AST) -> Iterator[Fault]:
+    """What is certainly not None after a `try` is thought not to be None in its `finally`."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Try):
+            given = {
+                name.id
+                for name in ast.walk(ast.Module(each.body, []))
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }
+            for asked in ast.walk(ast.Module(each.finalbody, [])):
+                match asked:
+                    case ast.Compare(ast.Name(name), comparators=[ast.Constant(None)]):
+                        if name in given:
+                            yield asked.lineno, f"{name} is compared with None at the end"
+
+
+def constants_that_may_be_no_number(tree: ast.AST) -> Iterator[Fault]:
+    """A constant that is a number or None is taken for a number, and may not compile."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.AnnAssign) and "Final[int | None]" in ast.unparse(each.annotation):
+            yield each.lineno, f"{ast.unparse(each.target)} may be None"
+
+
+RULES = (
+    names_of_two_errors,
+    names_of_choices,
+    decorated_classes,
+    types_asked_behind_values,
+    doubts_at_the_end,
+    constants_that_may_be_no_number,
+)
 
 BROKEN = {
     names_of_two_errors: "def f():\n try: pass\n except A as e: pass\n except B as e: pass",
     names_of_choices: "match x:\n case [str() | None as after]: pass",
     decorated_classes: "@record\nclass A: pass",
     types_asked_behind_values: "x == 0 and type(x) is int",
+    doubts_at_the_end: "try:\n a = f()\nfinally:\n if a is not None: a.close()",
+    constants_that_may_be_no_number: "N: Final[int | None] = getattr(m, 'n', None)",
 }
 
 

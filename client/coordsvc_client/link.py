@@ -29,7 +29,7 @@ SHUN_MS: Final = 5_000
 DRAIN_S: Final = 1.0
 """How long answers are awaited before a move; what is still open then is sent again."""
 
-_BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)  # not on every system
+_BOOT_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", -1)  # not on every system
 
 Dial: TypeAlias = Callable[
     [Callable[[], asyncio.Protocol], str, int], Awaitable[asyncio.BaseTransport]
@@ -40,7 +40,7 @@ log: logging.Logger = logging.getLogger("coordsvc_client")
 
 def suspend_aware_ms() -> int:
     """Return milliseconds of a clock that runs on while the machine sleeps, where there is one."""
-    if _BOOT_CLOCK is not None:
+    if _BOOT_CLOCK >= 0:
         return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
     return time.monotonic_ns() // 1_000_000
 
@@ -356,10 +356,18 @@ class Link:
 
     async def _move(self, address: Address) -> None:
         """Connect to the leader first; then leave the other server at a quiet moment."""
-        left, opened, taken = self._wire, None, False
+        left = self._wire
         try:
             opened = await self._open(address)
-            if opened is None or left is None or self._wire is not left:
+            if opened is not None:
+                await self._move_to(opened, left)
+        finally:
+            self._moving = None
+
+    async def _move_to(self, opened: tuple[Wire, Address], left: Wire | None) -> None:
+        taken = False
+        try:
+            if left is None or self._wire is not left:
                 return
             self.conversation.draining = True
             self._quiet.clear()
@@ -373,9 +381,8 @@ class Link:
             if self._wire is left:
                 self._down.set()
         finally:
-            if opened is not None and not taken:
+            if not taken:
                 opened[0].drop()
-            self._moving = None
 
     def _is_shunned(self) -> bool:
         """Tell whether the leader is the server that we have just left because it was silent."""
