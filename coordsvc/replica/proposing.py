@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from coordsvc.base import limits
 from coordsvc.base.ids import Millis, NodeId
 from coordsvc.raft.node import RaftNode
@@ -11,11 +13,19 @@ from coordsvc.replica.effects import Effects
 from coordsvc.replica.messages import Forward
 from coordsvc.replica.writing import LogWrites
 
+LONE: Final = 2
+"""Commands of two batches in a row that are no more come one at a time: nothing is waited for."""
+
 
 class Proposals:
-    """Lets commands gather while the log is being written, so that batches grow with the load."""
+    """Lets commands gather while the log is being written, so that batches grow with the load.
 
-    __slots__ = ("_bytes", "_commands", "_desk", "_raft", "_writes")
+    And in turns in which they are `gathering`: while more of them come in with each turn.
+    """
+
+    __slots__ = (
+        "_bytes", "_commands", "_desk", "_proposed", "_raft", "_writes", "gathering", "held",
+    )  # fmt: skip
 
     def __init__(self, raft: RaftNode, desk: Desk, writes: LogWrites) -> None:
         self._raft = raft
@@ -23,6 +33,10 @@ class Proposals:
         self._writes = writes
         self._commands: list[bytes] = []
         self._bytes = 0
+        self._proposed = 0  # commands of the last batch
+        self.gathering = False
+        self.held = False
+        """Whether what waits would have been proposed if it were not gathering."""
 
     def queue(self, commands: list[bytes]) -> None:
         """Have the leader, which this replica is, propose these in the order given."""
@@ -38,11 +52,20 @@ class Proposals:
         """Tell whether to propose what waits: no write is under way, or it is much."""
         if self._desk.outgoing:
             self.queue(self._desk.take_outgoing())
-        return bool(self._commands) and (not self._writes or self._bytes >= limits.BATCH_BYTES_MAX)
+        if not self._commands:
+            return False
+        if self._bytes >= limits.BATCH_BYTES_MAX:
+            return True
+        self.held = self.gathering and not self._writes and self._come_from_many()
+        return not (self.held or self._writes)
+
+    def _come_from_many(self) -> bool:
+        return len(self._commands) + self._proposed > LONE
 
     def propose(self, stamp_ms: Millis, now: Millis) -> None:
         """As the leader, propose what waits, unless leadership is being handed over."""
         if self._raft.propose(self._commands, stamp_ms, now):
+            self._proposed = len(self._commands)
             self.clear()
 
     def forward(self, leader: NodeId, effects: Effects) -> None:

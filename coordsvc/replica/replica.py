@@ -302,17 +302,21 @@ class Replica:
 
     # ------------------------------------------------------------------ the turn
 
-    def take_effects(self, now: Millis, wall_ms: Millis) -> Effects:
+    def take_effects(self, now: Millis, wall_ms: Millis, gathering: bool = False) -> Effects:
         """Return everything to be written and sent for what came in since the last call.
 
         When it is under way, call `catch_up`: the disk and the others work while we apply.
         `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn.
+        `gathering`: more requests come in turn by turn; those of many clients may wait for them.
         """
+        proposals = self._proposals
+        proposals.gathering, proposals.held = gathering, False
         self._wall_ms = wall_ms
         self.now = now
         if now >= self._housekeeping_at:
             self._housekeep(now, self._cluster_ms(now))
         self._exchange(now)
+        proposals.gathering = False
         effects = self._effects
         if effects:  # an empty one is as good as new
             self._effects = Effects()
@@ -339,8 +343,8 @@ class Replica:
     def catch_up(self, now: Millis) -> bool:
         """Apply what is decided and answer who waits for it.
 
-        Returns whether another turn is wanted at once: what came behind a greeting, or a
-        snapshot that is due.
+        Returns whether another turn is wanted at once: what was gathering, or came behind a
+        greeting, or a snapshot that is due.
         """
         if not self.health.differs:
             machine, compaction = self.machine, self.snapshots.compaction
@@ -353,6 +357,8 @@ class Replica:
                 if compaction.is_due(machine.revision, now, len(machine.tree)):
                     self.snapshots.take(machine, self._effects)
                     return True
+        if self._proposals.held:
+            return True
         return bool(self.desk.outgoing or self.reads.unasked) and self.raft.leader is not None
 
     def _exchange(self, now: Millis) -> None:

@@ -215,6 +215,7 @@ class ClientSocket(asyncio.Protocol):
         if dirty and dirty[-1] is conversation and not self._driver.stopped:
             dirty.pop()  # it has answered already: sent while everything is at hand
             self.flush()
+        self._driver.heard += 1
         self._driver.schedule()
 
     def _begin(self, first: bytes) -> Conversation | None:

@@ -36,6 +36,8 @@ OUTSTANDING = 50
 VALUE = b"v" * 100
 PATH = "/bench/key000001"
 WALL = 1_700_000_000_000
+CHANCE = "2"
+"""With it the first node leads: how many steps an operation takes depends on who does."""
 
 
 class Encodings:
@@ -94,7 +96,7 @@ class Node:
             name,
             settings,
             Recovered(start, StateMachine()),
-            chance=random.Random(name),
+            chance=random.Random(name + CHANCE),
             log=SilentLogger(),
             now=group.now,
         )

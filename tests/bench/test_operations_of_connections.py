@@ -97,7 +97,7 @@ async def test_a_local_read_takes_few_calls_of_a_server_and_leaves_at_once() -> 
     group.write(1)
     hall = group.leader.hall
     zookeeper = ZooKeeperHall(group.leader.replica, [], lambda: b"p" * 16)
-    port = ClientPort(hall, zookeeper, Mock(counters=Counters(), stopped=False))
+    port = ClientPort(hall, zookeeper, Mock(counters=Counters(), stopped=False, heard=0))
     sockets = [ClientSocket(port) for _ in range(CONNECTIONS)]
     hello = [ops.HELLO, ops.MAGIC, [1], ops.NO_SESSION, b"", 10_000, 0, "c"]
     for socket in sockets:

@@ -44,6 +44,8 @@ START_AGAIN: Final[Micros] = SECOND
 """A server that cannot start, for its disk does not let it, tries again after so long."""
 TOLD_PER_TURN: Final = 2
 """Few, so that events often wait for a later turn."""
+GATHERS_EACH: Final = 2
+"""In every such turn proposals of many wait for the next."""
 LOOKED_AT_EACH: Final = 4
 """Of the turns that a node spares itself, how often one is taken to see that nothing was missed."""
 
@@ -133,6 +135,7 @@ class SimServer:
         self._on_end = on_end
         self._scheduled = False
         self._spared = 0
+        self._turns = 0
         self._timer: Timer | None = None
         self._timer_at: Millis = 0
         self.process = Process(world, self.name)
@@ -244,7 +247,9 @@ class SimServer:
         """Take the effects of all inputs and carry them out."""
         self._scheduled = False
         now = self.now_ms()
-        effects = self.replica.take_effects(now, self.machine.clock.wall_ms())
+        self._turns += 1
+        gathering = self._turns % GATHERS_EACH == 0
+        effects = self.replica.take_effects(now, self.machine.clock.wall_ms(), gathering)
         self.observer.turned(self.name, self.replica, effects)
         self._carry_out(effects)
         if self.replica.catch_up(now):

@@ -37,6 +37,7 @@ PLANTED: Final = (
         Tuning(
             nodes=3, kinds=("crash machine", "crash machine", "slow disk", "isolate", "transfer")
         ),
+        seeds=300,
     ),
     Planted(plants.vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
     Planted(
@@ -76,7 +77,7 @@ PLANTED: Final = (
         plants.sent_again_out_of_order,
         Tuning(kinds=("reset", "transfer", "clog"), workloads=("burst",)),
     ),
-    Planted(plants.never_sent_again),
+    Planted(plants.never_sent_again, seeds=200),
     Planted(plants.lease_without_a_margin),
     Planted(
         plants.lease_counted_from_the_last_copy,

@@ -59,7 +59,31 @@ def test_while_the_log_is_written_proposals_gather(stand):
     assert stand.raft.proposed == [[b"1", b"2"]]
 
 
+def test_the_commands_of_many_gather_and_then_go_together(stand):
+    stand.proposals.gathering = True
+    stand.proposals.queue([b"1", b"2", b"3"])
+    stand.propose()
+    assert (stand.raft.proposed, stand.proposals.held) == ([], True)
+    stand.proposals.queue([b"4"])
+    stand.proposals.gathering = False
+    stand.propose()
+    assert (stand.raft.proposed, stand.proposals.held) == ([[b"1", b"2", b"3", b"4"]], False)
+    stand.proposals.gathering = True
+    stand.proposals.queue([b"5"])
+    stand.propose()
+    assert stand.proposals.held, "a batch of many came before it"
+
+
+def test_a_lone_command_waits_for_nobody(stand):
+    stand.proposals.gathering = True
+    for number in range(3):
+        stand.proposals.queue([b"%d" % number])
+        stand.propose()
+    assert (len(stand.raft.proposed), stand.proposals.held) == (3, False)
+
+
 def test_very_much_does_not_wait(stand):
+    stand.proposals.gathering = True
     stand.writes.append("one")
     stand.proposals.queue([bytes(limits.BATCH_BYTES_MAX)])
     stand.propose()

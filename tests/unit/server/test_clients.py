@@ -66,6 +66,7 @@ class FakeDriver:
     def __init__(self):
         self.counters = Counters()
         self.flush_clients = None
+        self.heard = 0
         self.stopped = False
 
     def fail(self, error):

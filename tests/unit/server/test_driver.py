@@ -14,7 +14,7 @@ from coordsvc.replica.compaction import Compaction, CompactionSettings
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk, TakeSnapshot, Write
 from coordsvc.replica.vault import Vault
 from coordsvc.server.counters import Counters
-from coordsvc.server.driver import Driver, monotonic_ms
+from coordsvc.server.driver import GATHERING_TURNS_MAX, Driver, monotonic_ms
 from coordsvc.state.machine import StateMachine
 from coordsvc.storage.os_files import OsFiles
 from coordsvc.storage.snapshots import SnapshotStore
@@ -41,6 +41,7 @@ class ScriptedReplica:
         self.due = NEVER
         self.error = None
         self.turns = 0
+        self.gathered = []
         self.is_quiet = False
         self.messages = []
 
@@ -50,8 +51,9 @@ class ScriptedReplica:
 
         self.snapshots = Traffic()
 
-    def take_effects(self, now, wall_ms):
+    def take_effects(self, now, wall_ms, gathering):
         self.turns += 1
+        self.gathered.append(gathering)
         if self.error is not None:
             raise self.error
         return self.effects.pop(0) if self.effects else Effects()
@@ -117,6 +119,15 @@ async def test_many_inputs_share_a_turn(stand):
         stand.do()
     await asyncio.sleep(0.01)
     assert stand.replica.turns == 1
+
+
+async def test_proposals_gather_while_many_are_heard_turn_by_turn_but_not_for_long(stand):
+    for heard in (2, 1, *[3] * (GATHERING_TURNS_MAX + 2)):
+        stand.driver.heard = heard
+        stand.do()
+        await asyncio.sleep(0.001)
+    many = [True] * GATHERING_TURNS_MAX
+    assert stand.replica.gathered == [True, False, *many, False, True]
 
 
 async def test_what_is_written_is_told(stand):
