@@ -354,7 +354,9 @@ class Replica:
             self.reads.serve(machine.revision)
             if self._snapshot_may_be_due or compaction.asked:
                 self._snapshot_may_be_due = False
-                if compaction.is_due(machine.revision, now, len(machine.tree)):
+                # Where room is short the log does not grow with the tree.
+                nodes = 0 if self.health.room.alarm else len(machine.tree)
+                if compaction.is_due(machine.revision, now, nodes):
                     self.snapshots.take(machine, self._effects)
                     return True
         if self._proposals.held:

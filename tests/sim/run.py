@@ -152,7 +152,8 @@ class Run:
                     entries=self._tuning.snapshot_every or snapshot_every,
                     entries_kept=chance.choice((0, 5, 50)),
                     retry_ms=1_000,
-                    entries_per_node=0,  # snapshots are what is tested: many, of any tree
+                    # Snapshots are what is tested: many, in most runs whatever the tree's size.
+                    entries_per_node=int(snapshot_every == 20),
                 ),
                 lease_reads,
                 disk_reserve_bytes=chance.choice((1, 8, 64)) * limits.KIB,

@@ -222,7 +222,9 @@ class Member:
 class Cluster:
     """Some members and the links between them. Time moves only when told to."""
 
-    def __init__(self, names="abc", *, entries=1_000_000, kept=0, seed=1, start=True, known=False):
+    def __init__(
+        self, names="abc", *, entries=1_000_000, per_node=0, kept=0, seed=1, start=True, known=False
+    ):
         self.now = 1_000
         self.queues = {}
         self.cut_pairs = set()
@@ -232,7 +234,7 @@ class Cluster:
         self.numbers = 0
         self.settings = settings = ReplicaSettings(
             RaftSettings(heartbeat_ms=100, election_ms=1_000),
-            CompactionSettings(entries=entries, entries_kept=kept, entries_per_node=0),
+            CompactionSettings(entries=entries, entries_kept=kept, entries_per_node=per_node),
         )
         self.members = {}
         self.down = set()

@@ -56,6 +56,16 @@ def test_a_snapshot_is_told_to_clients_that_may_have_missed_something(make_clust
     assert client.of("watch_lost") or client.closed
 
 
+def test_where_room_is_short_a_large_tree_is_no_reason_to_keep_a_long_log(make_cluster):
+    cluster = make_cluster(entries=30, per_node=2)
+    lag_behind(cluster, cluster.followers[0])
+    full, other = cluster[cluster.leader], cluster[cluster.followers[0]]
+    assert full.snapshots.compaction.last == other.snapshots.compaction.last < 60
+    full.measured(0)
+    cluster.advance(500)
+    assert full.snapshots.compaction.last >= 60 > other.snapshots.compaction.last
+
+
 def test_an_interrupted_snapshot_goes_on_where_it_stood(make_cluster, monkeypatch):
     monkeypatch.setattr(limits, "SNAPSHOT_CHUNK_BYTES", 1_000)
     cluster = make_cluster(entries=30)
