@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -100,6 +101,11 @@ SUBJECTS: dict[str, tuple[Action, str]] = {
 }
 
 
+def path_from_where_one_stands(text: str) -> Path:
+    """Return a path of the command line: the compiled copy runs in a folder of its own."""
+    return Path(os.environ.get("DEV_STANDS_IN", ""), text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may say."""
     told = "\n".join(f"  {name:9} {text}" for name, (_, text) in SUBJECTS.items())
@@ -111,7 +117,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("subject", nargs="?", default="all", choices=SUBJECTS, metavar="subject")
     found.add_argument("--rounds", type=int, default=0, help="rounds, interleaved")
     found.add_argument("--seconds", type=float, default=0.0, help="measured time of each row")
-    found.add_argument("--folder", type=Path, help="where data goes (default: a temporary folder)")
+    found.add_argument(
+        "--folder",
+        type=path_from_where_one_stands,
+        help="where data goes (default: a temporary folder)",
+    )
     found.add_argument("--large", action="store_true", help="also a million nodes")
     found.add_argument("--stop", action="store_true", help="failover: SIGSTOP instead of SIGKILL")
     found.add_argument(
@@ -120,7 +130,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--only", default="", help="--against, zookeeper: only rows whose name contains this"
     )
-    found.add_argument("--out", type=Path, help="comparisons: write OUT.json and OUT.svg")
+    found.add_argument(
+        "--out",
+        type=path_from_where_one_stands,
+        help="comparisons: write OUT.json and OUT.svg",
+    )
     return found
 
 
