@@ -306,17 +306,15 @@ class Replica:
         """Return everything to be written and sent for what came in since the last call.
 
         When it is under way, call `catch_up`: the disk and the others work while we apply.
-        `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn.
-        `gathering`: more requests come in turn by turn; those of many clients may wait for them.
+        `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn;
+        `gathering`: requests of many clients are just coming in, and may wait for one another.
         """
-        proposals = self._proposals
-        proposals.gathering, proposals.held = gathering, False
-        self._wall_ms = wall_ms
-        self.now = now
+        self._proposals.begin_turn(gathering)
+        self._wall_ms, self.now = wall_ms, now
         if now >= self._housekeeping_at:
             self._housekeep(now, self._cluster_ms(now))
         self._exchange(now)
-        proposals.gathering = False
+        self._proposals.gathering = False
         effects = self._effects
         if effects:  # an empty one is as good as new
             self._effects = Effects()
@@ -354,14 +352,10 @@ class Replica:
             self.reads.serve(machine.revision)
             if self._snapshot_may_be_due or compaction.asked:
                 self._snapshot_may_be_due = False
-                # Where room is short the log does not grow with the tree.
-                nodes = 0 if self.health.room.alarm else len(machine.tree)
-                if compaction.is_due(machine.revision, now, nodes):
-                    self.snapshots.take(machine, self._effects)
+                if self.snapshots.take_if_due(machine, now, self.health.room.alarm, self._effects):
                     return True
-        if self._proposals.held:
-            return True
-        return bool(self.desk.outgoing or self.reads.unasked) and self.raft.leader is not None
+        unsent = bool(self.desk.outgoing or self.reads.unasked)
+        return self._proposals.held or (unsent and self.raft.leader is not None)
 
     def _exchange(self, now: Millis) -> None:
         """Give Raft what came in, and take what it wants, until it wants nothing more."""

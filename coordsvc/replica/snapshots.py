@@ -31,8 +31,18 @@ class SnapshotTraffic:
 
     # Its own.
 
-    def take(self, machine: StateMachine, effects: Effects) -> None:
-        """Start a snapshot of the state as it is now."""
+    def take_if_due(
+        self, machine: StateMachine, now: Millis, short_of_room: bool, effects: Effects
+    ) -> bool:
+        """Start a snapshot of the state as it is now, if one is due; tell whether it is."""
+        # Where room on the disk is short the log does not grow with the tree.
+        nodes = 0 if short_of_room else len(machine.tree)
+        if not self.compaction.is_due(machine.revision, now, nodes):
+            return False
+        self._take(machine, effects)
+        return True
+
+    def _take(self, machine: StateMachine, effects: Effects) -> None:
         self.compaction.started()
         meta = self._raft.snapshot_meta(machine.revision)
         effects.take_snapshot = TakeSnapshot(meta, machine.capture())
