@@ -38,10 +38,6 @@ class Proposals:
         self.held = False
         """Whether what waits would have been proposed if it were not gathering."""
 
-    def begin_turn(self, gathering: bool) -> None:
-        """Let commands of many gather in this turn, or not."""
-        self.gathering, self.held = gathering, False
-
     def queue(self, commands: list[bytes]) -> None:
         """Have the leader, which this replica is, propose these in the order given."""
         self._commands += commands

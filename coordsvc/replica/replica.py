@@ -309,7 +309,7 @@ class Replica:
         `wall_ms` is this machine's wall clock, to which the stamps of new entries are drawn;
         `gathering`: requests of many clients are just coming in, and may wait for one another.
         """
-        self._proposals.begin_turn(gathering)
+        self._proposals.gathering, self._proposals.held = gathering, False
         self._wall_ms, self.now = wall_ms, now
         if now >= self._housekeeping_at:
             self._housekeep(now, self._cluster_ms(now))
