@@ -60,7 +60,8 @@ start = resident()
 values, kept = [], []
 for n in range(2_000):
     values.append(b"%d" % n * 10_000)
-    kept.append(b"x%d" % n * 300)
+    if n % 2:  # each keeps one page or two: these 5 MiB stay
+        kept.append(b"x%d" % n * 300)
 values.clear()
 before = resident()
 allocator.trimmer()(0)
@@ -75,7 +76,7 @@ def test_the_holes_that_smaller_values_left_are_given_back():
         [sys.executable, "-c", HOLES], capture_output=True, text=True, check=True
     ).stdout
     before, after = map(int, told.split())
-    assert after < 20 < 50 < before
+    assert after < 10 < 50 < before
 
 
 class Node:
