@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench import peers
 from tests.bench.chart import Bar, draw
+from tests.bench.command import parser
 from tests.bench.comparison import OURS, Comparison
 from tests.bench.driven import Driven, PeersError
 from tests.bench.failover import outage_s
@@ -179,3 +180,13 @@ def test_a_round_without_an_answer_is_no_measurement(
     monkeypatch.setattr(idle, "load", lambda *_, **__: {"per_s": 0.0, "secs": 0.4})
     with pytest.raises(PeersError, match="too busy"):
         idle.loop("put", 16, 0.4)
+
+
+def test_paths_start_from_where_one_stands_and_not_from_the_compiled_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEV_STANDS_IN", "/stand")
+    found = parser().parse_args(["--out", "docs/x", "--folder", "/disk"])
+    assert (found.out, found.folder) == (Path("/stand/docs/x"), Path("/disk"))
+    monkeypatch.delenv("DEV_STANDS_IN")
+    assert parser().parse_args(["--out", "docs/x"]).out == Path("docs/x")

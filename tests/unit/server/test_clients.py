@@ -109,6 +109,7 @@ async def test_bytes_go_to_the_conversation_and_its_answer_back(port):
         assert await reader.readexactly(5) == b"hello"
     counters = port.driver.counters
     assert (counters.bytes_in, counters.bytes_out, counters.client_connections) == (5, 5, 1)
+    assert port.driver.heard == 1
     assert EchoTalk.made[0].address.startswith("127.0.0.1:")
     writer.close()
     async with asyncio.timeout(5):
