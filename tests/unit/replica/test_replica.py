@@ -48,6 +48,19 @@ def test_what_arrives_in_one_turn_shares_one_write(cluster):
     assert effects.writes[0].last - effects.writes[0].first == 9
 
 
+def test_what_gathers_in_a_turn_wants_another_and_shares_a_write_with_what_came_since(cluster):
+    leader, client = cluster[cluster.leader], cluster.client(cluster.leader)
+    for number in range(3):
+        client.put(f"/{number}")
+    assert not leader.take_effects(cluster.now, 1, True).writes
+    assert not leader.is_quiet
+    assert leader.catch_up(cluster.now), "nothing else may ever call for a turn"
+    client.put("/3")
+    (write,) = leader.take_effects(cluster.now, 1).writes
+    assert write.last - write.first == 3
+    assert not leader.catch_up(cluster.now)
+
+
 def test_what_was_only_taken_note_of_needs_no_turn(cluster):
     leader = cluster[cluster.leader]
     assert leader.is_quiet
