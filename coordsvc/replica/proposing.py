@@ -36,7 +36,7 @@ class Proposals:
         self._proposed = 0  # commands of the last batch
         self.gathering = False
         self.held = False
-        """Whether what waits would have been proposed if it were not gathering."""
+        """Whether in this turn something would have been proposed if it were not gathering."""
 
     def queue(self, commands: list[bytes]) -> None:
         """Have the leader, which this replica is, propose these in the order given."""
@@ -56,8 +56,12 @@ class Proposals:
             return False
         if self._bytes >= limits.BATCH_BYTES_MAX:
             return True
-        self.held = self.gathering and not self._writes and self._come_from_many()
-        return not (self.held or self._writes)
+        if self._writes:
+            return False
+        if self.gathering and self._come_from_many():
+            self.held = True
+            return False
+        return True
 
     def _come_from_many(self) -> bool:
         return len(self._commands) + self._proposed > LONE

@@ -65,7 +65,7 @@ def test_the_commands_of_many_gather_and_then_go_together(stand):
     stand.propose()
     assert (stand.raft.proposed, stand.proposals.held) == ([], True)
     stand.proposals.queue([b"4"])
-    stand.proposals.gathering = False
+    stand.proposals.gathering = stand.proposals.held = False
     stand.propose()
     assert (stand.raft.proposed, stand.proposals.held) == ([[b"1", b"2", b"3", b"4"]], False)
     stand.proposals.gathering = True
