@@ -39,10 +39,11 @@ class SnapshotTraffic:
         nodes = 0 if short_of_room else len(machine.tree)
         if not self.compaction.is_due(machine.revision, now, nodes):
             return False
-        self._take(machine, effects)
+        self.take(machine, effects)
         return True
 
-    def _take(self, machine: StateMachine, effects: Effects) -> None:
+    def take(self, machine: StateMachine, effects: Effects) -> None:
+        """Start a snapshot of the state as it is now."""
         self.compaction.started()
         meta = self._raft.snapshot_meta(machine.revision)
         effects.take_snapshot = TakeSnapshot(meta, machine.capture())

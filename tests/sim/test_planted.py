@@ -35,9 +35,10 @@ PLANTED: Final = (
     Planted(
         plants.acknowledged_before_the_sync,
         Tuning(
-            nodes=3, kinds=("crash machine", "crash machine", "slow disk", "isolate", "transfer")
+            nodes=3,
+            kinds=("crash machine", "crash machine", "slow disk", "slow disk", "isolate"),
+            workloads=("register", "counter"),
         ),
-        seeds=300,
     ),
     Planted(plants.vote_not_kept, Tuning(nodes=3, kinds=("crash machine", "transfer", "isolate"))),
     Planted(
@@ -77,7 +78,9 @@ PLANTED: Final = (
         plants.sent_again_out_of_order,
         Tuning(kinds=("reset", "transfer", "clog"), workloads=("burst",)),
     ),
-    Planted(plants.never_sent_again, seeds=200),
+    Planted(
+        plants.never_sent_again, Tuning(nodes=3, kinds=("transfer", "reset", "isolate", "clog"))
+    ),
     Planted(plants.lease_without_a_margin),
     Planted(
         plants.lease_counted_from_the_last_copy,
