@@ -11,6 +11,7 @@ Invariant: base <= durable <= handed <= last, and terms never fall along the log
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ class RaftLog:
         self.base_term = base_term
         self.base_stamp_ms = base_stamp_ms
         self._entries = list(entries)
-        self._ends = list(accumulate(map(len, map(_data_of, entries))))
+        self._ends = array("q", accumulate(map(len, map(_data_of, entries))))
         """Bytes of data up to and including each entry, counted from some fixed origin."""
         self.last_index: Index = base_index + len(entries)
         self.durable: Index = self.last_index
@@ -229,6 +230,6 @@ class RaftLog:
     def reset(self, index: Index, term: Term, stamp_ms: Millis) -> None:
         """Forget everything; a snapshot that ends at `index` takes its place."""
         self.base_index, self.base_term, self.base_stamp_ms = index, term, stamp_ms
-        self._entries, self._ends = [], []
+        self._entries, self._ends = [], array("q")
         self.last_index = self.durable = self.handed = index
         self._writes.clear()

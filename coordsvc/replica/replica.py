@@ -94,7 +94,7 @@ class Replica:
         self._leader_known_at = self._housekeeping_at = self._touch_at = now
         self._cluster_time = ClusterTime(now)
         self._wall_ms: Millis = 0
-        self._snapshot_may_be_due = True  # looked at 20 times a second, and after many entries
+        self._log_may_be_long = True  # looked at 20 times a second, and after many entries
         self.now = now  # of this turn
 
     # ------------------------------------------------------------------ what can be seen
@@ -327,7 +327,7 @@ class Replica:
             self.raft.is_quiet
             and not (self._effects or self.desk.outgoing or self._proposals.are_ripe())
             and not (self.reads.unasked or self.reads.are_ripe(self.applied))
-            and not (self._snapshot_may_be_due or self.snapshots.compaction.asked)
+            and not (self._log_may_be_long or self.snapshots.compaction.asked)
             and self._commit == self.machine.revision
         )
 
@@ -348,11 +348,11 @@ class Replica:
             machine, compaction = self.machine, self.snapshots.compaction
             if self._commit > machine.revision:
                 self._applying.apply(machine, self._commit, now)
-                self._snapshot_may_be_due |= machine.revision >= compaction.full_at
+                self._log_may_be_long |= machine.revision >= self.snapshots.look_at
             self.reads.serve(machine.revision)
-            if self._snapshot_may_be_due or compaction.asked:
-                self._snapshot_may_be_due = False
-                if self.snapshots.take_if_due(machine, now, self.health.room.alarm, self._effects):
+            if self._log_may_be_long or compaction.asked:
+                self._log_may_be_long = False
+                if self.snapshots.shorten(machine, now, self.health.room.alarm, self._effects):
                     return True
         unsent = bool(self.desk.outgoing or self.reads.unasked)
         return self._proposals.held or (unsent and self.raft.leader is not None)
@@ -478,10 +478,9 @@ class Replica:
 
     def _housekeep(self, now: Millis, time_ms: Millis) -> None:
         self._housekeeping_at = now + HOUSEKEEPING_MS
-        self._snapshot_may_be_due = True
+        self._log_may_be_long = True
         self.health.tick(now, self._effects)
         self.members.tick(now, time_ms, self._effects)
-        self.snapshots.trim(self.applied)
         if self.leading:
             self._leader_known_at = now
             self._due.propose(self.machine, now, time_ms)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from coordsvc.base import limits
 from coordsvc.base.ids import Index, Millis, NodeId
 from coordsvc.raft.messages import SnapshotMeta
@@ -12,11 +14,15 @@ from coordsvc.replica.messages import SnapshotAck, SnapshotChunk
 from coordsvc.replica.transfer import Receiver, Sender
 from coordsvc.state.machine import StateMachine
 
+TRIM_EVERY: Final = 512
+"""Entries. Forgotten a few at a time, they leave free what the next ones take while it is in the
+processor's cache; but each time what stays is moved in memory."""
+
 
 class SnapshotTraffic:
     """One replica's snapshots, its own and others'. What is to be done goes into `effects`."""
 
-    __slots__ = ("_raft", "_sender", "_waiting", "compaction", "held", "receiver")
+    __slots__ = ("_raft", "_sender", "_waiting", "compaction", "held", "look_at", "receiver")
 
     def __init__(self, raft: RaftNode, compaction: Compaction) -> None:
         self._raft = raft
@@ -24,6 +30,8 @@ class SnapshotTraffic:
         self._waiting: dict[NodeId, None] = {}
         """Followers that need a newer snapshot than there is."""
         self.compaction = compaction
+        self.look_at: Index = 0
+        """The revision at which the log may be too long, if much is written."""
         self.receiver = Receiver()
         self.held = False
         """Members differ and nobody knows who is right: send nothing that could spread a wrong
@@ -31,13 +39,18 @@ class SnapshotTraffic:
 
     # Its own.
 
-    def take_if_due(
+    def shorten(
         self, machine: StateMachine, now: Millis, short_of_room: bool, effects: Effects
     ) -> bool:
-        """Start a snapshot of the state as it is now, if one is due; tell whether it is."""
+        """Forget entries that nobody needs, and start a snapshot if one is due; tell whether."""
+        applied, full_at = machine.revision, self.compaction.full_at
+        self.trim(applied)
+        self.look_at = applied + TRIM_EVERY
+        if applied < full_at < self.look_at:
+            self.look_at = full_at
         # Where room on the disk is short the log does not grow with the tree.
         nodes = 0 if short_of_room else len(machine.tree)
-        if not self.compaction.is_due(machine.revision, now, nodes):
+        if not self.compaction.is_due(applied, now, nodes):
             return False
         self.take(machine, effects)
         return True
@@ -51,6 +64,7 @@ class SnapshotTraffic:
     def taken(self, meta: SnapshotMeta, now: Millis, effects: Effects) -> None:
         """The snapshot is durable: forget the log behind it, but for followers a little late."""
         through = self._needed(self.compaction.taken(meta.index))
+        self.look_at = 0
         if meta.index > self._raft.snapshot.index:  # else a newer one was installed meanwhile
             self._raft.compact(meta, through)
             effects.drop_log_before = max(effects.drop_log_before, through + 1)

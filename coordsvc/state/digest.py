@@ -19,7 +19,7 @@ from coordsvc.state.events import Event
 from coordsvc.state.results import Applied
 from coordsvc.state.znode import STAT_CVERSION, STAT_OWNER, STAT_VERSION
 
-GATHERED_MAX: Final = 4_096  # values, not entries; what they refer to is mostly in the history
+GATHERED_MAX: Final = 1_024  # values, not entries: more would leave the processor's cache
 DATA_BYTES_MAX: Final = 1_024  # larger data goes in as its checksum, so that little is held
 _SKIPPED: Final = 255  # where an applied entry has its code
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack

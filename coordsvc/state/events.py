@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from coordsvc.base.ids import Index, SessionId
+from coordsvc.base.ids import Index, Millis, SessionId
 from coordsvc.state.acl import Acl
 
-Stat: TypeAlias = tuple[int, ...]
-"""The numbers of a node in the order of vocabulary.messages.STAT_FIELDS."""
+Stat: TypeAlias = tuple[
+    Index, Index, Index, Millis, Millis, int, int, int, SessionId, int, int, int, Millis
+]
+"""The numbers of a node in the order of vocabulary.messages.STAT_FIELDS.
+
+Each is named in the type because a compiled event then holds them in itself, without a tuple and
+an object for each number: the history is half as large, and stays in the processor's cache.
+"""
+
+NO_STAT: Final[Stat] = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(slots=True, init=False)

@@ -112,7 +112,7 @@ class Capture:
             parts.history.compacted,
         )
         self._rows: Iterator[bytes] | None = self._all_rows(
-            _pack(header), list(parts.expiry.containers.due_at.items()), parts.history.events.copy()
+            _pack(header), list(parts.expiry.containers.due_at.items()), parts.history.events
         )
 
     def next_chunk(self) -> bytes | None:

@@ -93,7 +93,7 @@ class StateMachine:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing was ever written."""
-        return len(self.tree) == 1 and not self.history.events and not self.history.compacted
+        return len(self.tree) == 1 and self.history.is_empty and not self.history.compacted
 
     @property
     def digest(self) -> int:

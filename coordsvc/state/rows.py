@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from coordsvc.base.ids import Index, SessionId
 from coordsvc.base.values import Value
 from coordsvc.state.acl import Acl, acl_of
-from coordsvc.state.events import Event
+from coordsvc.state.events import Event, Stat
 from coordsvc.state.locks import Claim, Lock
 from coordsvc.state.sessions import Session
 from coordsvc.state.znode import Znode
@@ -163,9 +163,19 @@ def event_from(row: list[object]) -> Event:
         as_int(kind),
         as_str(path),
         as_int(revision),
-        tuple(as_int(number) for number in as_list(stat)),
+        _stat_from(as_list(stat)),
         None if data is None else as_bytes(data),
         _acl_from(row, EVENT_FIELDS_1),
+    )
+
+
+def _stat_from(numbers: list[object]) -> Stat:
+    czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, owner, *rest = numbers
+    data_bytes, children, kind, ttl_ms = rest
+    return (
+        *(as_int(czxid), as_int(mzxid), as_int(pzxid), as_int(ctime), as_int(mtime)),
+        *(as_int(version), as_int(cversion), as_int(aversion), as_int(owner)),
+        *(as_int(data_bytes), as_int(children), as_int(kind), as_int(ttl_ms)),
     )
 
 

@@ -1,5 +1,7 @@
 """A replica's snapshots: its own, those it sends, those it takes in."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from coordsvc.base import limits
@@ -7,7 +9,7 @@ from coordsvc.raft.messages import Membership, SnapshotMeta
 from coordsvc.replica.compaction import Compaction, CompactionSettings
 from coordsvc.replica.effects import Effects, ReadSnapshot, StoreChunk
 from coordsvc.replica.messages import SnapshotAck, SnapshotChunk
-from coordsvc.replica.snapshots import SnapshotTraffic
+from coordsvc.replica.snapshots import TRIM_EVERY, SnapshotTraffic
 from coordsvc.replica.transfer import PATIENCE_MS
 
 MEMBERS = Membership(("a", "b"))
@@ -22,6 +24,9 @@ class FakeRaft:
         self.bytes_of_log = 0
         self.snapshot = SnapshotMeta(0, 0, MEMBERS)
         self.calls = []
+
+    def snapshot_meta(self, index):
+        return SnapshotMeta(index, 1, MEMBERS)
 
     def bytes_behind(self, index):
         return self.bytes_of_log
@@ -132,6 +137,30 @@ def test_who_is_gone_is_not_waited_for(traffic, raft, effects, end):
 def test_entries_that_all_have_leave_the_memory(traffic, raft):
     traffic.trim(77)
     assert raft.calls == [("trim", 77, 20, limits.LOG_BYTES_KEPT_BEHIND)]
+
+
+def shorten(traffic, revision, effects, now=0):
+    machine = SimpleNamespace(revision=revision, tree=(), capture=list)
+    return traffic.shorten(machine, now, False, effects)
+
+
+def test_under_load_it_is_looked_at_again_a_few_entries_later(raft, effects):
+    traffic = SnapshotTraffic(raft, Compaction(CompactionSettings(10_000, 10, 20), 0))
+    assert traffic.look_at == 0
+    assert not shorten(traffic, 77, effects)
+    assert raft.calls == [("trim", 77, 20, limits.LOG_BYTES_KEPT_BEHIND)]
+    assert traffic.look_at == 77 + TRIM_EVERY
+
+
+def test_where_a_snapshot_will_be_due_it_is_looked_at(raft, effects):
+    traffic = SnapshotTraffic(raft, Compaction(CompactionSettings(100, 1_000, 20), 0))
+    assert not shorten(traffic, 77, effects)
+    assert traffic.look_at == 100
+    assert shorten(traffic, 100, effects)
+    assert effects.take_snapshot.meta.index == 100
+    assert traffic.look_at == 100 + TRIM_EVERY  # while it is being written no other can begin
+    traffic.taken(META, 0, effects)
+    assert traffic.look_at == 0
 
 
 def test_a_transfer_is_given_up_and_told(traffic, raft, effects):
