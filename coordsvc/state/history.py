@@ -14,15 +14,17 @@ def _revision_of(event: Event) -> Index:
     return event.revision
 
 
+FEW: Final = 512
+"""Such a part of the bounds goes at once, when they are reached."""
 _GONE: Final = Event(0, "", 0, NO_STAT, None)
 
 
 class History:
     """The latest events in order, bounded by their number and by the bytes of their data.
 
-    The oldest go one by one as others come, because what one leaves free is what the next takes,
-    while it is still in the processor's cache: a tenth of a write's cost. Their places in the
-    list are filled with `_GONE` and cut off later, many at once: that is not free either.
+    The oldest go a few at a time, because what they leave free is what the next ones take, while
+    it is still in the processor's cache: a tenth of a write's cost. Their places in the list are
+    filled with `_GONE` and cut off later, many at once: that is not free either.
     """
 
     __slots__ = ("_bytes", "_events", "_first", "compacted")
@@ -72,9 +74,9 @@ class History:
 
     def _drop(self) -> None:
         events, at = self._events, self._first
-        while (
-            len(events) - at > limits.HISTORY_EVENTS_MAX or self._bytes > limits.HISTORY_BYTES_MAX
-        ):
+        count_max = limits.HISTORY_EVENTS_MAX - limits.HISTORY_EVENTS_MAX // FEW
+        bytes_max = limits.HISTORY_BYTES_MAX - limits.HISTORY_BYTES_MAX // FEW
+        while len(events) - at > count_max or self._bytes > bytes_max:
             oldest = events[at]
             events[at] = _GONE
             at += 1

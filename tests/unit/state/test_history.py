@@ -2,7 +2,7 @@ import sys
 
 from coordsvc.base import limits
 from coordsvc.state.events import NO_STAT, Event
-from coordsvc.state.history import History
+from coordsvc.state.history import FEW, History
 
 
 def event(revision, data=b""):
@@ -64,6 +64,17 @@ def test_empty_is_what_has_no_event(monkeypatch):
     history.append(event(2, b"x" * 9))
     assert history.is_empty
     assert history.events == []
+
+
+def test_some_more_than_needed_go_at_once(monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY_EVENTS_MAX", 2 * FEW)
+    history = History()
+    for revision in range(1, 2 * FEW + 1):
+        history.append(event(revision))
+    assert len(history.events) == 2 * FEW
+    history.append(event(2 * FEW + 1))
+    assert len(history.events) == 2 * FEW - 2
+    assert history.compacted == 3
 
 
 def test_the_bytes_of_data_are_bounded_too(monkeypatch):
