@@ -30,6 +30,10 @@ class PeersError(Exception):
     """The peers are not there, or cannot be compared with; the text says what to do."""
 
 
+class NothingAnsweredError(PeersError):
+    """A whole round passed without an answer."""
+
+
 class Driven(ABC):
     """Three nodes that speak the protocol of the service `name`. Use as a context manager.
 
@@ -145,7 +149,7 @@ class Driven(ABC):
 
     def _measure(self, answer: Json, per_s: float) -> Measure:
         if "srv_cpu_s_per_kop" not in answer:
-            raise PeersError(
+            raise NothingAnsweredError(
                 f"{self.name}: nothing was answered in {answer['secs']} s: this machine is too busy"
                 " to measure on, or --seconds too short"
             )

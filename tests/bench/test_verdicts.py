@@ -9,10 +9,11 @@ from typing import Self
 import pytest
 
 from tests.bench import peers
+from tests.bench.against import STANDSTILLS_MAX, Progress, Theirs
 from tests.bench.chart import Bar, draw
 from tests.bench.command import parser
 from tests.bench.comparison import OURS, Comparison
-from tests.bench.driven import Driven, PeersError
+from tests.bench.driven import Driven, NothingAnsweredError, PeersError
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
 from tests.bench.goals import (
@@ -180,6 +181,30 @@ def test_a_round_without_an_answer_is_no_measurement(
     monkeypatch.setattr(idle, "load", lambda *_, **__: {"per_s": 0.0, "secs": 0.4})
     with pytest.raises(PeersError, match="too busy"):
         idle.loop("put", 16, 0.4)
+
+
+@pytest.mark.parametrize("standstills", [0, STANDSTILLS_MAX, STANDSTILLS_MAX + 1])
+def test_a_peer_that_stood_still_is_measured_again_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    standstills: int,
+) -> None:
+    monkeypatch.setenv(peers.STATE_VARIABLE, str(tmp_path))
+    (tmp_path / "goload").touch()
+    peer = peers.Peer("etcd", tmp_path)
+    peer.addresses, peer.leader_address = ["1:1"], "1:1"
+    cpu = {"srv_cpu_s_per_kop": [], "cli_cpu_s_per_kop": 0, "foreign_cpu_s": 0}
+    still: dict[str, object] = {"per_s": 0.0, "secs": 0.4}
+    answers = [still] * standstills + [{"per_s": 7.0, "secs": 1, "p50_us": 1, "p99_us": 1, **cpu}]
+    monkeypatch.setattr(peer, "load", lambda *_, **__: answers.pop(0))
+    theirs = Theirs(peer, Progress())
+    if standstills > STANDSTILLS_MAX:
+        with pytest.raises(NothingAnsweredError, match="etcd: nothing was answered"):
+            theirs.drive(Load("write", 16), 0.4)
+    else:
+        assert theirs.drive(Load("write", 16), 0.4).per_s == 7
+        assert capsys.readouterr().out.count("measured again") == standstills
 
 
 def test_paths_start_from_where_one_stands_and_not_from_the_compiled_copy(
