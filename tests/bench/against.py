@@ -220,12 +220,20 @@ def main(options: argparse.Namespace) -> None:
         return [row for row in rows if options.only in row.title]
 
     loops = [*LOOP_ROWS, *VARIANT_ROWS, *FANOUT_ROWS, *AMONG_SESSIONS_ROWS]
-    found = compare_loops(chosen(loops), peers, options, progress)
-    if singles := chosen(SINGLE_ROWS):
-        found += alone.compare_singles(singles, peers, options, progress.say, require_alike)
     services = [OURS, *(peer.name for peer in peers)]
-    report.print_comparisons(found, services)
+    found = compare_loops(chosen(loops), peers, options, progress)
+    try:
+        if singles := chosen(SINGLE_ROWS):
+            found += alone.compare_singles(singles, peers, options, progress.say, require_alike)
+    finally:  # a quarter of an hour is not thrown away because a service did not start again
+        _tell(found, services, options)
     progress.say("done")
+
+
+def _tell(
+    found: Sequence[Comparison], services: Sequence[str], options: argparse.Namespace
+) -> None:
+    report.print_comparisons(found, services)
     if options.out:
         rounds, seconds = options.rounds or ROUNDS, options.seconds or SECONDS
         report.write_results(options.out, found, services, rounds=rounds, seconds=seconds)

@@ -114,12 +114,12 @@ class Peer(Driven):
         """Stop this peer's nodes: those whose processes are noted in its own pid files."""
         number = signal.SIGKILL if by == "KILL" else signal.SIGTERM
         files = sorted((self.state / "run").glob(f"{self._script_name}.*.pid"))
-        pids = [int(file.read_text()) for file in files]
+        pids = [pid for pid in (int(file.read_text()) for file in files) if self._runs(pid)]
         for pid in pids:
             self._signal(pid, number)
         until = time.monotonic() + 10
         for pid in pids:
-            while self._runs(pid):
+            while not proc.is_gone(pid):
                 time.sleep(0.05)
                 if time.monotonic() > until:
                     self._signal(pid, signal.SIGKILL)

@@ -42,6 +42,18 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended: then also what it listened on is free.
+
+    One that is just ending has no command line any more, but still its sockets.
+    """
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
+
+
 def environment_of(pid: int) -> dict[str, str]:
     """Return the environment a process was started with."""
     parts = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 
 import pytest
 
-from tests.bench import peers
+from tests.bench import against, peers
 from tests.bench.against import STANDSTILLS_MAX, Progress, Theirs
 from tests.bench.chart import Bar, draw
 from tests.bench.command import parser
@@ -28,7 +32,7 @@ from tests.bench.goals import (
 )
 from tests.bench.growth import Step
 from tests.bench.nodes import NotDurableError, Syncs, require_synced
-from tests.bench.proc import Disk
+from tests.bench.proc import Disk, is_gone
 
 
 def test_writes_one_at_a_time_need_two_syncs_each() -> None:
@@ -215,3 +219,32 @@ def test_paths_start_from_where_one_stands_and_not_from_the_compiled_copy(
     assert (found.out, found.folder) == (Path("/stand/docs/x"), Path("/disk"))
     monkeypatch.delenv("DEV_STANDS_IN")
     assert parser().parse_args(["--out", "docs/x"]).out == Path("docs/x")
+
+
+def test_a_process_is_gone_when_only_its_exit_status_is_left() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not is_gone(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(process.pid)
+    assert is_gone(process.pid)
+
+
+def test_what_was_found_is_told_also_if_a_service_does_not_start_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = LOOP_ROWS[0]
+    found = Comparison(row, {OURS: [9.0], "etcd": [3.0]})
+
+    def fail(*_: object) -> list[Comparison]:
+        raise PeersError("it does not start")
+
+    monkeypatch.setattr(against, "find_folder", lambda: tmp_path)
+    monkeypatch.setattr(against, "Peer", lambda name, _: SimpleNamespace(name=name))
+    monkeypatch.setattr(against, "compare_loops", lambda *_: [found])
+    monkeypatch.setattr(against.alone, "compare_singles", fail)
+    options = parser().parse_args(["--against", "etcd", "--out", str(tmp_path / "out")])
+    with pytest.raises(PeersError, match="does not start"):
+        against.main(options)
+    assert "1 of 1 goals met" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["ratio"] == 3
