@@ -14,7 +14,7 @@ Stat: TypeAlias = tuple[
 """The numbers of a node in the order of vocabulary.messages.STAT_FIELDS.
 
 Each is named in the type because a compiled event then holds them in itself, without a tuple and
-an object for each number: the history is half as large, and stays in the processor's cache.
+an object for each number: a third fewer bytes, of which the processor's cache holds more.
 """
 
 NO_STAT: Final[Stat] = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
