@@ -29,6 +29,7 @@ WIDE = "/bench/wide{number:07d}"
 """Beside the nodes that the probe creates and deletes: all are children of one parent."""
 ROUNDS = 7
 SECONDS = 0.5
+SETTLE_S_MAX = 60.0  # a snapshot of a million nodes takes ten seconds
 CALM_S, CALM_LOOKS, CALM_SHARE = 0.5, 6, 0.05
 """At rest is who uses no more than this share of a processor in so many looks."""
 
@@ -51,10 +52,14 @@ class Side:
         self.holder.run(f"hold_{what}", addresses=self.nodes.addresses, **{what: count})
 
     def settle(self) -> None:
-        """Wait until the leader is at rest: growing ends in a snapshot, which is told apart."""
+        """Wait until the leader is at rest: growing ends in a snapshot, which is told apart.
+
+        The heartbeats of many sessions may keep it from that for ever, so not without end.
+        """
         pid = self.nodes.roles()["leader"]
+        until = time.monotonic() + SETTLE_S_MAX
         calm = 0
-        while calm < CALM_LOOKS:
+        while calm < CALM_LOOKS and time.monotonic() < until:
             before = proc.cpu_s(pid)
             time.sleep(CALM_S)
             calm = calm + 1 if proc.cpu_s(pid) - before < CALM_SHARE * CALM_S else 0
