@@ -127,9 +127,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--against", metavar="PEERS", help="compare with other services: etcd,zookeeper"
     )
-    found.add_argument(
-        "--only", default="", help="--against, zookeeper: only rows whose name contains this"
-    )
+    found.add_argument("--only", default="", help="tables: only rows whose name contains this")
     found.add_argument(
         "--out",
         type=path_from_where_one_stands,

@@ -162,6 +162,8 @@ def main(options: argparse.Namespace) -> None:
     """Print the cost of a write at every size, and whether it is flat."""
     steps: list[Step] = []
     for number, growth in enumerate(growths(a_million=options.large)):
+        if options.only not in growth.subject:
+            continue
         with contextlib.ExitStack() as running:
             sides = []
             for name in ("small", "large"):
@@ -185,5 +187,6 @@ def main(options: argparse.Namespace) -> None:
             for step in steps
         ),
     )
-    print()
-    large.main(options)
+    if not options.only:
+        print()
+        large.main(options)
