@@ -17,7 +17,7 @@ from tests.bench.against import STANDSTILLS_MAX, Progress, Theirs
 from tests.bench.chart import Bar, draw
 from tests.bench.command import parser
 from tests.bench.comparison import OURS, Comparison
-from tests.bench.driven import Driven, NothingAnsweredError, PeersError
+from tests.bench.driven import Driven, NothingAnsweredError, PeersError, outage_told
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
 from tests.bench.goals import (
@@ -228,6 +228,22 @@ def test_a_process_is_gone_when_only_its_exit_status_is_left() -> None:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert is_gone(process.pid)
     assert is_gone(process.pid)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("outage_ms 620.5 from_last_ok_ms 640.0 failed 2", 0.6205),
+        ("outage_ms 136.0 from_last_ok_ms 138.0 failed 0", 0.136),
+        ("outage_ms 3002.1 from_last_ok_ms 5.6 failed 0", 0.1),
+        ("outage_ms 3002.1 from_last_ok_ms 5.6 failed 1", 3.0021),
+        ("outage_ms 30040.0 from_last_ok_ms 30050.0 failed 0", 30.04),
+    ],
+)
+def test_an_outage_too_short_to_be_noticed_is_not_one_of_three_seconds(
+    told: str, seconds: float
+) -> None:
+    assert outage_told(told.split()) == pytest.approx(seconds)
 
 
 def test_what_was_found_is_told_also_if_a_service_does_not_start_again(
