@@ -2,7 +2,7 @@
 
 Not cryptographic: it finds replicas that went different ways by accident. It must be the same
 on every machine and under every hash seed, so it uses no `hash()`, and the same whenever it is
-asked for: effects are gathered as plain values, and folded a few hundred at a time, because one
+asked for: effects are gathered as plain values, and folded a hundred entries at a time, because one
 call to encode and one to sum them cost a fifth of a call for each entry.
 """
 

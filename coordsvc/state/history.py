@@ -14,8 +14,9 @@ def _revision_of(event: Event) -> Index:
     return event.revision
 
 
-FEW: Final = 512
-"""Such a part of the bounds goes at once, when they are reached."""
+DROP_SHARE: Final = 512
+"""A `1 / DROP_SHARE` of the bounds goes at once, when they are reached."""
+
 _GONE: Final = Event(0, "", 0, NO_STAT, None)
 
 
@@ -74,8 +75,8 @@ class History:
 
     def _drop(self) -> None:
         events, at = self._events, self._first
-        count_max = limits.HISTORY_EVENTS_MAX - limits.HISTORY_EVENTS_MAX // FEW
-        bytes_max = limits.HISTORY_BYTES_MAX - limits.HISTORY_BYTES_MAX // FEW
+        count_max = limits.HISTORY_EVENTS_MAX - limits.HISTORY_EVENTS_MAX // DROP_SHARE
+        bytes_max = limits.HISTORY_BYTES_MAX - limits.HISTORY_BYTES_MAX // DROP_SHARE
         while len(events) - at > count_max or self._bytes > bytes_max:
             oldest = events[at]
             events[at] = _GONE

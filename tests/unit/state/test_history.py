@@ -2,7 +2,7 @@ import sys
 
 from coordsvc.base import limits
 from coordsvc.state.events import NO_STAT, Event
-from coordsvc.state.history import FEW, History
+from coordsvc.state.history import DROP_SHARE, History
 
 
 def event(revision, data=b""):
@@ -67,13 +67,13 @@ def test_empty_is_what_has_no_event(monkeypatch):
 
 
 def test_some_more_than_needed_go_at_once(monkeypatch):
-    monkeypatch.setattr(limits, "HISTORY_EVENTS_MAX", 2 * FEW)
+    monkeypatch.setattr(limits, "HISTORY_EVENTS_MAX", 2 * DROP_SHARE)
     history = History()
-    for revision in range(1, 2 * FEW + 1):
+    for revision in range(1, 2 * DROP_SHARE + 1):
         history.append(event(revision))
-    assert len(history.events) == 2 * FEW
-    history.append(event(2 * FEW + 1))
-    assert len(history.events) == 2 * FEW - 2
+    assert len(history.events) == 2 * DROP_SHARE
+    history.append(event(2 * DROP_SHARE + 1))
+    assert len(history.events) == 2 * DROP_SHARE - 2
     assert history.compacted == 3
 
 
