@@ -146,9 +146,14 @@ class Health:
             self._compare(candidate, effects)
 
     def _look_at_log(self, now: Millis) -> None:
-        overtaken = self._raft.commit > self._raft.durable_index
-        waits_ms = self._host.writes.waits_ms(now)
-        if self._slow_log.look(now, waits_ms=waits_ms, is_overtaken=overtaken):
+        raft = self._raft
+        if self._slow_log.look(
+            now,
+            waits_ms=self._host.writes.waits_ms(now),
+            durable=raft.durable_index,
+            commit=raft.commit,
+            last=raft.last_index,
+        ):
             handed = self._host.hand_over(now)
             self._log.warning("the log is slow: leadership is handed over", handed=handed)
 

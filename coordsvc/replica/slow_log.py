@@ -2,15 +2,17 @@
 
 Every write waits for the leader's log before the next batch is proposed, so a slow disk slows the
 whole cluster down. Heartbeats do not wait for disks, so nobody else finds out. Another would lead
-better only where a quorum has no need of this disk: where what is committed is ahead of it. One
-faster member is not enough; it could commit nothing in its own term.
+better only where a quorum has no need of this disk: where what is committed is ahead of it and goes
+on without it. One faster member is not enough; it could commit nothing in its own term. Nor is it
+enough that others were ahead: where their disks stand still too (all full, say), whoever would be
+elected could not even have its first entry committed, and no read would be answered either.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from coordsvc.base.ids import Millis
+from coordsvc.base.ids import Index, Millis
 
 WAITS_MS: Final = 50
 """A log that has been at one write for so long is slow at the moment."""
@@ -25,22 +27,33 @@ LOOK_MS_MAX: Final = 100
 class SlowLog:
     """Weighs how often the log was found slow while a quorum was ahead of it."""
 
-    __slots__ = ("_looked_at", "_not_before", "_weight_ms")
+    __slots__ = ("_commit", "_looked_at", "_not_before", "_weight_ms")
 
     def __init__(self, now: Millis) -> None:
         self._looked_at = now
         self._not_before = now
         self._weight_ms: Millis = 0
+        self._commit: Index = 0
+        """The commit index at the last look."""
 
-    def look(self, now: Millis, *, waits_ms: Millis, is_overtaken: bool) -> bool:
+    def look(
+        self, now: Millis, *, waits_ms: Millis, durable: Index, commit: Index, last: Index
+    ) -> bool:
         """Look at the leader's log; tell whether leadership should be handed over now.
 
-        `waits_ms` is for how long it has been at its oldest write, 0 if it is idle;
-        `is_overtaken` whether entries are committed that are not on its disk.
+        Args:
+            now: milliseconds of the monotonic clock.
+            waits_ms: for how long the log has been at its oldest write, 0 if it is idle.
+            durable: the last entry on this disk.
+            commit: the last entry that is committed.
+            last: the last entry that was proposed.
+
         """
+        goes_on = commit == last or commit > self._commit
+        self._commit = commit
         passed = min(now - self._looked_at, LOOK_MS_MAX)
         self._looked_at = now
-        if waits_ms >= WAITS_MS and is_overtaken:
+        if waits_ms >= WAITS_MS and commit > durable and goes_on:
             self._weight_ms += passed
         else:
             self._weight_ms = max(0, self._weight_ms - passed)

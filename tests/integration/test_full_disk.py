@@ -47,8 +47,10 @@ class SmallDisks:
             raise
         return self
 
-    async def __aexit__(self, *_error):
+    async def __aexit__(self, _kind=None, error=None, _at=None):
         await asyncio.to_thread(self.cluster.stop)
+        if error is not None:
+            error.add_note(self.cluster.logs())
         self._unmount()
 
     def _unmount(self):
@@ -139,9 +141,9 @@ async def test_without_room_for_the_log_nothing_is_acknowledged_and_the_leader_s
         await asyncio.sleep(4)
         waiting = [write for write in writes if not write.done()]
         assert waiting, "what a majority has no room for is not acknowledged"
-        assert (await client.get("/big")).data == b"", "heartbeats and reads go on"
         after = disks.cluster.http("n3", "/v1/cluster")
         assert (after["leader"], after["term"]) == (before["leader"], before["term"])
+        assert (await client.get("/big")).data == b"", "heartbeats and reads go on"
         disks.relieve()
         async with asyncio.timeout(PATIENCE_S):
             outcomes = await asyncio.gather(*writes)
