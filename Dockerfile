@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY README.md LICENSE ./
 COPY client client
 COPY coordsvc coordsvc
-COPY deploy/compile.py deploy/
+COPY deploy/compile.py deploy/typical_load.py deploy/
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/coordsvc/bin/pip install --no-deps .
 

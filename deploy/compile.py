@@ -1,5 +1,8 @@
 """Compiles the pure rooms with mypyc: into a wheel, or into a copy of the tree to test them there.
 
+GCC is told which code is hot: it compiles twice, and between that the first modules are put to work
+(typical_load.py). With another compiler, or where no cluster can run, it is done once.
+
 Two ways in, one way to compile. hatchling calls `CompiledRooms` for each wheel; it does nothing
 unless COORDSVC_COMPILE=1, so that a wheel needs no C compiler and runs everywhere unless asked
 otherwise. `./dev compile` calls `main`, which keeps a copy of the tree in build/compiled, with the
@@ -19,11 +22,15 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+if TYPE_CHECKING:
+    from setuptools import Extension
 
 VARIABLE: Final = "COORDSVC_COMPILE"
 
@@ -63,6 +70,18 @@ COMPILER: Final = ("mypy[mypyc]>=1.18", "msgpack-types>=0.3")
 SUFFIX: Final = sysconfig.get_config_var("EXT_SUFFIX")
 
 MADE_WRONG: Final = ("-Werror=int-conversion", "-Werror=incompatible-pointer-types")
+OURS: Final = "-fvisibility=hidden"
+"""What one module calls of another is called directly, and may be drawn in."""
+COUNTING: Final = ("-fprofile-generate", "-fprofile-update=prefer-atomic", OURS)
+"""Have each branch counted, by GCC."""
+LEARNED: Final = (
+    *("-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"),
+    *("-flto=auto", OURS),
+)
+"""Keep together what the counts say is hot, across modules; all else is as without them. Where four
+processes on two cores empty each other's caches, what a write costs is how much code it touches."""
+TYPICAL_LOAD: Final = Path(__file__).with_name("typical_load.py")
+LOAD_S_MAX: Final = 300.0
 
 MISSING: Final = """\
 compiling needs {what}, which is not here.
@@ -86,11 +105,15 @@ def rooms(root: Path) -> list[str]:
     return sorted(name for name in found if LEFT.isdisjoint((name, name.rpartition("/")[2])))
 
 
+def compiler() -> str:
+    """Return the name of the C compiler that extensions are made with."""
+    return str(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+
+
 def missing() -> str:
     """Return what of a C compiler is not on this machine, or the empty string."""
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    if shutil.which(compiler) is None:
-        return f"the C compiler {compiler}"
+    if shutil.which(compiler()) is None:
+        return f"the C compiler {compiler()}"
     header = Path(sysconfig.get_path("include"), "Python.h")
     return "" if header.exists() else f"Python's headers ({header})"
 
@@ -112,35 +135,122 @@ def compile_rooms(root: Path, work: Path) -> dict[Path, str]:
     done = subprocess.run(command, cwd=root, check=False, stdout=sys.stderr.fileno())
     if done.returncode:
         sys.exit(f"the rooms of {root} could not be compiled")
-    made = work / "lib"
-    return {file: file.relative_to(made).as_posix() for file in made.rglob("*" + SUFFIX)}
+    return made_in(work)
 
 
 def run_mypyc(work: Path) -> None:
-    """Compile the rooms of the tree in the working directory into `work`/lib."""
-    from mypyc.build import mypycify  # noqa: PLC0415 - a wheel that is not compiled has no mypyc
-    from setuptools import setup  # noqa: PLC0415
+    """Compile the rooms of the tree in the working directory into `work`/lib.
 
+    Twice where the compiler is GCC: the first modules are put to work, and count.
+    """
+    from mypyc.build import mypycify  # noqa: PLC0415 - a wheel that is not compiled has no mypyc
+
+    root = Path.cwd()
     extensions = mypycify(
-        [f"--cache-dir={work / 'mypy'}", *rooms(Path.cwd())],
+        [f"--cache-dir={work / 'mypy'}", *rooms(root)],
         opt_level="2",
         debug_level="0",
         multi_file=True,
         group_name="coordsvc",
         target_dir=str(work / "c"),
     )
-    for extension in extensions:
-        # mypyc makes every warning an error; a compiler that is newer than it may have new ones.
-        # But a value taken for one of another kind is C that mypyc should not have made.
-        extension.extra_compile_args += ["-Wno-error", *MADE_WRONG]
-    places = [f"--build-lib={work / 'lib'}", f"--build-temp={work / 'o'}"]
+    # mypyc makes every warning an error; a compiler that is newer than it may have new ones.
+    # But a value taken for one of another kind is C that mypyc should not have made.
+    common = [*extensions[0].extra_compile_args, "-Wno-error", *MADE_WRONG]
     os.chdir(work)  # setuptools is no judge of the tree's pyproject.toml, and need not see it
+    try:
+        build(extensions, work, common, COUNTING)
+        learn(root, work)
+        build(extensions, work, common, LEARNED)
+    except (OSError, subprocess.SubprocessError, SystemExit) as error:
+        print(f"compiling without knowing what is hot: {error}", file=sys.stderr, flush=True)
+        build(extensions, work, common, ())
+
+
+def build(
+    extensions: list[Extension], work: Path, common: Iterable[str], flags: Iterable[str]
+) -> None:
+    """Have setuptools make `work`/lib. `flags` are for the linker too.
+
+    Raises:
+        SystemExit: the C compiler refuses.
+
+    """
+    from setuptools import setup  # noqa: PLC0415 - as mypyc
+    from setuptools.command.build_ext import build_ext  # noqa: PLC0415
+
+    class OnAllCores(build_ext):
+        def build_extensions(self) -> None:
+            one_by_one = self.compiler.compile
+
+            def compile_all(sources: list[str], **options: object) -> list[str]:
+                def compile_one(source: str) -> list[str]:
+                    return one_by_one([source], **options)
+
+                with ThreadPoolExecutor(os.cpu_count()) as pool:
+                    return [each for made in pool.map(compile_one, sources) for each in made]
+
+            self.compiler.compile = compile_all
+            super().build_extensions()
+
+    for extension in extensions:
+        extension.extra_compile_args = [*common, *flags]
+        extension.extra_link_args = [*flags]
+    # Always in the same place: the counts of a module are looked for beside its object.
+    places = [f"--build-lib={work / 'lib'}", f"--build-temp={work / 'o'}"]
     setup(
         name="coordsvc",
         packages=[],
         ext_modules=extensions,
-        script_args=["-q", "build_ext", *places],
+        cmdclass={"build_ext": OnAllCores},
+        script_args=["-q", "build_ext", "--force", *places],
     )
+
+
+def learn(root: Path, work: Path) -> None:
+    """Put the modules in `work`/lib to work: what they count they leave beside their objects.
+
+    Raises:
+        OSError, subprocess.SubprocessError: they could not be, or have counted nothing.
+
+    """
+    for old in work.rglob("*.gcda"):
+        old.unlink()
+    tree, nodes = work / "tree", work / "nodes"
+    shutil.rmtree(tree, ignore_errors=True)
+    for package in ("coordsvc", CLIENT):
+        left = shutil.ignore_patterns("__pycache__", "*" + SUFFIX)
+        shutil.copytree(root / package, tree / package, ignore=left)
+    put_beside_sources(made_in(work), tree)
+    command = [sys.executable, str(TYPICAL_LOAD), str(nodes)]
+    subprocess.run(command, env=environment_of(tree), cwd=tree, check=True, timeout=LOAD_S_MAX)
+    shutil.rmtree(nodes)
+    if not any(work.rglob("*.gcda")):
+        raise OSError(f"{compiler()} is not GCC: nothing was counted")
+
+
+def made_in(work: Path) -> dict[Path, str]:
+    """Return the modules in `work`/lib, and where they are imported."""
+    made = work / "lib"
+    return {file: file.relative_to(made).as_posix() for file in made.rglob("*" + SUFFIX)}
+
+
+def put_beside_sources(made: dict[Path, str], tree: Path) -> None:
+    """Copy compiled modules to where Python finds them first."""
+    for file, place in made.items():
+        shutil.copy2(
+            file, tree / (CLIENT + place if place.startswith("coordsvc_client/") else place)
+        )
+
+
+def environment_of(tree: Path) -> dict[str, str]:
+    """Return the environment of a process that imports the modules of `tree`."""
+    path = (
+        str(tree),
+        str(tree / CLIENT),
+        os.environ.get("PYTHONPATH", ""),
+    )  # pip has its own there
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
 
 # Into a wheel.
@@ -218,6 +328,7 @@ def _looked_at(root: Path) -> Iterator[Path]:
     yield from (root / "client").rglob("*.py")
     yield root / "pyproject.toml"
     yield root / "deploy" / "compile.py"
+    yield root / "deploy" / "typical_load.py"
 
 
 def make_copy(root: Path) -> Path:
@@ -233,16 +344,12 @@ def make_copy(root: Path) -> Path:
     if stamp.exists() and stamp.read_text() == wanted:
         return copied
     stamp.unlink(missing_ok=True)
-    print("compiling: this takes a minute or two", file=sys.stderr, flush=True)
+    print("compiling: this takes two or three minutes", file=sys.stderr, flush=True)
     for old in (*copied.rglob("*" + SUFFIX), *work.glob("lib/**/*" + SUFFIX)):
         old.unlink()
-    for file, place in compile_rooms(copied, work).items():
-        shutil.copy2(
-            file, copied / (CLIENT + place if place.startswith("coordsvc_client/") else place)
-        )
-    path = os.pathsep.join((str(copied), str(copied / CLIENT)))
-    environment = os.environ | {"PYTHONPATH": path}
-    subprocess.run([sys.executable, "-c", IS_COMPILED], cwd=copied, env=environment, check=True)
+    put_beside_sources(compile_rooms(copied, work), copied)
+    command = [sys.executable, "-c", IS_COMPILED]
+    subprocess.run(command, cwd=copied, env=environment_of(copied), check=True)
     stamp.write_text(wanted)
     return copied
 

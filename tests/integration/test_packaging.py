@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import coordsvc
-from deploy.compile import SUFFIX, missing, rooms
+from deploy.compile import SUFFIX, compiler, missing, rooms
 from tests.integration.programs import ROOT
 
 IMPORT_ALL = """
@@ -36,6 +36,8 @@ class Wheel:
 
     path: Path
     files: dict[str, bytes]
+    said: str
+    """By what built it."""
 
     def below(self, folder: str) -> dict[str, bytes]:
         return {name: data for name, data in self.files.items() if name.startswith(folder + "/")}
@@ -67,10 +69,13 @@ def build(tmp_path_factory) -> Callable[..., Wheel]:
         target = tmp_path_factory.mktemp("wheel")
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
         env = os.environ | {"COORDSVC_COMPILE": compiled}
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=env)
+        done = subprocess.run(
+            command, cwd=folder, check=True, capture_output=True, env=env, text=True
+        )
         (path,) = target.glob("*.whl")
         with zipfile.ZipFile(path) as archive:
-            return Wheel(path, {name: archive.read(name) for name in archive.namelist()})
+            files = {name: archive.read(name) for name in archive.namelist()}
+        return Wheel(path, files, done.stdout + done.stderr)
 
     return build
 
@@ -128,11 +133,18 @@ def test_a_wheel_runs_everywhere_unless_asked_otherwise(server, client):
     assert client.path.name.endswith("-py3-none-any.whl")
 
 
+def is_gcc() -> bool:
+    command = [compiler(), "-dM", "-E", "-x", "c", "/dev/null"]
+    macros = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return "__GNUC__" in macros and "__clang__" not in macros
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 @pytest.mark.skipif(bool(missing()), reason="compiling needs a C compiler and Python's headers")
 def test_a_compiled_wheel_has_each_room_compiled_and_all_sources(build, server, tmp_path):
     compiled = build(ROOT, "1")
+    assert ("without knowing what is hot" in compiled.said) != is_gcc(), compiled.said
     assert not compiled.path.name.endswith("-any.whl")
     assert server.below("coordsvc").keys() < compiled.below("coordsvc").keys()
     below = {name.removeprefix("client/").removesuffix(".py") for name in rooms(ROOT)}
