@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import faulthandler
 import os
 import re
 import subprocess
@@ -143,6 +144,7 @@ def is_gcc() -> bool:
 @pytest.mark.timeout(800)
 @pytest.mark.skipif(bool(missing()), reason="compiling needs a C compiler and Python's headers")
 def test_a_compiled_wheel_has_each_room_compiled_and_all_sources(build, server, tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # compiling takes longer than tests otherwise may
     compiled = build(ROOT, "1")
     assert ("without knowing what is hot" in compiled.said) != is_gcc(), compiled.said
     assert not compiled.path.name.endswith("-any.whl")
