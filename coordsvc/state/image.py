@@ -254,7 +254,7 @@ class _Loader:
             sessions.by_id[session.id] = session
         for path, node in self._nodes.items():
             if node.owner:
-                sessions.by_id[node.owner].ephemerals[path] = None
+                sessions.by_id[node.owner].own(path)
         locks = LockTable(sessions)
         for path, lock in self._locks:
             locks.load(path, lock)

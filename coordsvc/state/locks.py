@@ -119,7 +119,7 @@ class LockTable:
         if len(lock.queue) > limits.LOCK_QUEUE_MAX:
             del lock.queue[claim.request]
             return codes.TOO_MANY, f"{limits.LOCK_QUEUE_MAX} wait already"
-        session.claims[claim.request] = path
+        session.claim(claim.request, path)
         turn.locks_touched.append(path)
         if claim.token:
             return codes.OK, (ops.HELD, claim.request, claim.token, 0)
@@ -127,9 +127,9 @@ class LockTable:
 
     def release(self, turn: Turn, session: Session, command: Release) -> Outcome:
         """Give up a claim; the result tells whether it was held."""
-        if session.claims.get(command.request) != command.path:
+        if session.claimed(command.request) != command.path:
             return codes.NO_LOCK_REQUEST, None
-        del session.claims[command.request]
+        session.unclaim(command.request)
         claim = self._remove(command.path, command.request)
         self.settle(turn, command.path)
         return codes.OK, claim.token != 0
@@ -163,7 +163,7 @@ class LockTable:
                 lock = self.by_path[path]
                 lock.free_at_ms = max(lock.free_at_ms, turn.time_ms + claim.delay_ms)
                 self.delays.set(path, lock.free_at_ms)
-        session.claims.clear()
+        session.unclaim_all()
         return list(affected)
 
     def settle(self, turn: Turn, path: str) -> None:
@@ -201,7 +201,7 @@ class LockTable:
         if lock.free_at_ms:
             self.delays.set(path, lock.free_at_ms)
         for claim in (*lock.holders.values(), *lock.queue.values()):
-            self._sessions.by_id[claim.session].claims[claim.request] = path
+            self._sessions.by_id[claim.session].claim(claim.request, path)
 
     def _grant(self, turn: Turn, path: str, lock: Lock, own: Claim | None) -> None:
         """Move what can be granted from the queue to the holders, in order.
@@ -237,7 +237,7 @@ class LockTable:
         """Tell a session that its claim is gone without its asking."""
         session = self._sessions.by_id.get(claim.session)
         assert session is not None, "claims of a session that ends are withdrawn first"
-        del session.claims[claim.request]
+        session.unclaim(claim.request)
         turn.lock_changes.append(
             LockChange(claim.session, path, claim.request, ops.GONE, claim.token)
         )

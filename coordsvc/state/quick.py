@@ -101,7 +101,7 @@ class ShortWays:
         stat = (index, index, index, time_ms, time_ms, 0, 0, 0, owner, len(data), 0, kind, 0)
         event = Event(ops.CREATED, path, index, stat, data)
         if owner:
-            session.ephemerals[path] = None
+            session.own(path)
         if parent.kind > _LASTING:
             self._expiry.reconsider(parent_path, self._tree, self._locks.by_path, time_ms)
         self._history.append(event)
@@ -191,7 +191,7 @@ class ShortWays:
             return None
         lock = locks[path] = Lock()
         lock.holders[index] = Claim(index, session.id, delay_ms, note, time_ms, shared, index)
-        session.claims[index] = path
+        session.claim(index, path)
         if node.kind > _LASTING:
             self._expiry.keep(path)
         value = (ops.HELD, index, index, 0)
@@ -208,16 +208,15 @@ class ShortWays:
         locks = self._locks.by_path
         lock = locks.get(path)
         node = self._tree.nodes.get(path)
-        claims = session.claims
         if (
             lock is None
             or node is None
-            or claims.get(claim) != path
+            or session.claimed(claim) != path
             or lock.queue
             or lock.free_at_ms
         ):
             return None
-        del claims[claim]
+        session.unclaim(claim)
         holders = lock.holders
         del holders[claim]
         if not holders:

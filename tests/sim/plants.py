@@ -288,7 +288,8 @@ def ephemerals_outlive_their_session(patch: pytest.MonkeyPatch) -> None:
     def end(self: StateMachine, turn: Turn, session: int, *, clean: bool) -> bool:
         known = self.sessions.by_id.get(session)
         if known is not None and not clean:
-            known.ephemerals.clear()
+            for path in list(known.ephemerals):
+                known.disown(path)
         return original(self, turn, session, clean=clean)
 
     patch.setattr(StateMachine, "_end", end)
@@ -315,7 +316,7 @@ def waiter_becomes_a_ghost(patch: pytest.MonkeyPatch) -> None:
     def withdraw(self: LockTable, turn: Turn, session: Session, *, clean: bool) -> list[str]:
         for request, path in list(session.claims.items()):
             if request in self.by_path[path].queue:
-                del session.claims[request]
+                session.unclaim(request)
         return original(self, turn, session, clean=clean)
 
     patch.setattr(LockTable, "withdraw", withdraw)

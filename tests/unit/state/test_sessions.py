@@ -64,3 +64,15 @@ def test_the_service_itself_owns_no_ephemerals_locks_or_session(cell):
     ):
         assert cell.entry(0, request).code == codes.BAD_ARGUMENTS
     assert cell.entry(0, [ops.PUT, 0, 0, "/e", b"", False, []]).code == codes.OK
+
+
+def test_what_idle_sessions_share_is_nobodys(cell):
+    idle, busy = cell.open(), cell.open()
+    table = cell.machine.sessions.by_id
+    seen = table[idle].ephemerals, table[idle].claims
+    cell.create(busy, "/e", kind=ops.EPHEMERAL)
+    cell.acquire(busy, "/l")
+    assert (list(table[busy].ephemerals), list(table[busy].claims.values())) == (["/e"], ["/l"])
+    assert not any(seen)
+    assert not table[idle].ephemerals
+    assert not table[idle].claims
