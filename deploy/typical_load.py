@@ -36,6 +36,8 @@ ATTEMPTS: Final = 20
 """At ports that nobody uses."""
 FIRST_PORT, PORTS = 10_000, 16_000
 CONNECTIONS: Final = 64
+PATIENCE_S: Final = 120.0
+"""Some seconds are enough on a machine that has nothing else to do."""
 KEYS: Final = 100
 CHANGES: Final = 20
 VALUE: Final = bytes(100)
@@ -113,18 +115,21 @@ async def repeat(step: Step, clients: list[Client], *, times: int, outstanding: 
 
 async def watch_together(clients: list[Client]) -> None:
     """Have all see nodes come to a parent that all watch."""
-    streams = [client.watch("/load", children=True) for client in clients]
-    for number in range(CHANGES):
-        await clients[0].create(f"/load/seen-{number}", VALUE)
-    for stream in streams:
-        for _ in range(CHANGES):
-            await anext(stream)
-        await stream.aclose()
+    async with AsyncExitStack() as stack:
+        streams = [
+            await stack.enter_async_context(client.watch("/load", children=True))
+            for client in clients
+        ]
+        for number in range(CHANGES):
+            await clients[0].create(f"/load/seen-{number}", VALUE)
+        for stream in streams:
+            for _ in range(CHANGES):
+                await anext(stream)
 
 
 async def ask_natively(addresses: list[str]) -> None:
     """Do all that through the native protocol, at the leader and at a node that follows."""
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
         alone = await stack.enter_async_context(connect(addresses))
         await alone.create("/load")
         for number in range(KEYS):
