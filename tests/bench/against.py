@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import alone, fanout, proc, report, workloads
 from tests.bench.comparison import OURS, Comparison, figure_of
-from tests.bench.driven import NothingAnsweredError, PeersError
+from tests.bench.driven import PeersError, unless_it_stands_still
 from tests.bench.figures import Measure, Summary
 from tests.bench.generator import LoadGenerator
 from tests.bench.goals import (
@@ -36,7 +36,6 @@ from tests.bench.peers import Peer, find_folder
 ROUNDS = 3
 SECONDS = 1.0
 WARM_S = 0.3
-STANDSTILLS_MAX = 2  # of a peer, in one round of one load
 CLIENTS_OPEN_MAX = 256
 """Our load generator keeps connections for the next round of a row; more are dropped."""
 
@@ -179,12 +178,7 @@ class Theirs:
             NothingAnsweredError: it does nothing else.
 
         """
-        for _ in range(STANDSTILLS_MAX):
-            try:
-                return self._drive(load, seconds)
-            except NothingAnsweredError as standstill:
-                self._progress.say(f"{standstill}; measured again")
-        return self._drive(load, seconds)
+        return unless_it_stands_still(lambda: self._drive(load, seconds), self._progress.say)
 
     def _drive(self, load: Load, seconds: float) -> Measure:
         peer = self._peer

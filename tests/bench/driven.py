@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, cast
@@ -28,6 +28,8 @@ Json = dict[str, object]
 
 NOTICED_MS = 100
 GIVEN_UP_MS = 3_000
+STANDSTILLS_MAX: Final = 2
+"""Of a peer, in one round of one load."""
 
 
 class PeersError(Exception):
@@ -36,6 +38,21 @@ class PeersError(Exception):
 
 class NothingAnsweredError(PeersError):
     """A whole round passed without an answer."""
+
+
+def unless_it_stands_still(measure: Callable[[], Measure], say: Callable[[str], None]) -> Measure:
+    """Return a measure of a peer; one in which it answered nothing is taken again, and told.
+
+    Raises:
+        NothingAnsweredError: it does nothing else.
+
+    """
+    for _ in range(STANDSTILLS_MAX):
+        try:
+            return measure()
+        except NothingAnsweredError as standstill:
+            say(f"{standstill}; measured again")
+    return measure()
 
 
 class Driven(ABC):

@@ -13,11 +13,17 @@ from typing import Self
 import pytest
 
 from tests.bench import against, peers
-from tests.bench.against import STANDSTILLS_MAX, Progress, Theirs
+from tests.bench.against import Progress, Theirs
 from tests.bench.chart import Bar, draw
 from tests.bench.command import parser
 from tests.bench.comparison import OURS, Comparison
-from tests.bench.driven import Driven, NothingAnsweredError, PeersError, outage_told
+from tests.bench.driven import (
+    STANDSTILLS_MAX,
+    Driven,
+    NothingAnsweredError,
+    PeersError,
+    outage_told,
+)
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
 from tests.bench.goals import (
