@@ -127,7 +127,7 @@ class LockTable:
 
     def release(self, turn: Turn, session: Session, command: Release) -> Outcome:
         """Give up a claim; the result tells whether it was held."""
-        if session.claimed(command.request) != command.path:
+        if session.claims.get(command.request) != command.path:
             return codes.NO_LOCK_REQUEST, None
         session.unclaim(command.request)
         claim = self._remove(command.path, command.request)

@@ -182,16 +182,20 @@ class ShortWays:
         path, shared, delay_ms, note = read
         locks = self._locks.by_path
         node = self._tree.nodes.get(path)
+        claims = session.claimed
         if (
             node is None
             or node.acl is not None
             or path in locks
-            or len(session.claims) >= limits.CLAIMS_PER_SESSION_MAX
+            or (claims is not None and len(claims) >= limits.CLAIMS_PER_SESSION_MAX)
         ):
             return None
         lock = locks[path] = Lock()
         lock.holders[index] = Claim(index, session.id, delay_ms, note, time_ms, shared, index)
-        session.claim(index, path)
+        if claims is None:
+            session.claimed = {index: path}
+        else:
+            claims[index] = path
         if node.kind > _LASTING:
             self._expiry.keep(path)
         value = (ops.HELD, index, index, 0)
@@ -208,15 +212,17 @@ class ShortWays:
         locks = self._locks.by_path
         lock = locks.get(path)
         node = self._tree.nodes.get(path)
+        claims = session.claimed
         if (
             lock is None
             or node is None
-            or session.claimed(claim) != path
+            or claims is None
+            or claims.get(claim) != path
             or lock.queue
             or lock.free_at_ms
         ):
             return None
-        session.unclaim(claim)
+        del claims[claim]
         holders = lock.holders
         del holders[claim]
         if not holders:

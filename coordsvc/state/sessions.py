@@ -28,9 +28,9 @@ class Session:
     """
 
     __slots__ = (
-        "_claims",
         "_ephemerals",
         "address",
+        "claimed",
         "client_name",
         "id",
         "opened_ms",
@@ -57,7 +57,8 @@ class Session:
         self.opened_ms = opened_ms
         self.replies = Replies()
         self._ephemerals: dict[str, None] | None = None
-        self._claims: dict[Index, str] | None = None
+        self.claimed: dict[Index, str] | None = None
+        """The `claims`, if there ever were any."""
 
     @property
     def ephemerals(self) -> Mapping[str, None]:
@@ -67,11 +68,7 @@ class Session:
     @property
     def claims(self) -> Mapping[Index, str]:
         """The path of each lock held or waited for, by the request that names the claim."""
-        return _NO_CLAIMS if self._claims is None else self._claims
-
-    def claimed(self, request: Index) -> str | None:
-        """Return the path of the lock that such a claim is of; None if it has none such."""
-        return None if self._claims is None else self._claims.get(request)
+        return _NO_CLAIMS if self.claimed is None else self.claimed
 
     def own(self, path: str) -> None:
         """Note that a node goes with this session."""
@@ -86,18 +83,18 @@ class Session:
 
     def claim(self, request: Index, path: str) -> None:
         """Note that this session holds, or waits for, a lock."""
-        if self._claims is None:
-            self._claims = {}
-        self._claims[request] = path
+        if self.claimed is None:
+            self.claimed = {}
+        self.claimed[request] = path
 
     def unclaim(self, request: Index) -> None:
         """Note that it no longer does. The claim must be there."""
-        assert self._claims is not None
-        del self._claims[request]
+        assert self.claimed is not None
+        del self.claimed[request]
 
     def unclaim_all(self) -> None:
         """Note that it neither holds nor waits for any."""
-        self._claims = None
+        self.claimed = None
 
 
 class SessionTable:
