@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordsvc.base import limits
+from coordsvc.raft import log as raft_log
 from coordsvc.raft.log import RaftLog
 from coordsvc.raft.messages import COMMAND, Entry
 
@@ -148,6 +151,7 @@ def test_compaction_forgets_entries_but_not_the_term_and_stamp_of_the_last() -> 
         log.compact(4)
 
 
+@patch.object(raft_log, "MARK_EVERY", 3)
 @given(
     st.lists(st.integers(0, 9), max_size=12),
     st.integers(0, 3),
@@ -188,6 +192,19 @@ def test_a_snapshot_takes_the_place_of_everything() -> None:
     assert log.durable == 50
 
 
+def fitting_by_counting(entries: list[Entry]) -> tuple[int, int]:
+    """Return how many of the entries fit one append, and their bytes."""
+    count, size = 1, len(entries[0].data)
+    for each in entries[1 : limits.APPEND_ENTRIES_MAX]:
+        if size + len(each.data) > limits.APPEND_BYTES_MAX:
+            break
+        count, size = count + 1, size + len(each.data)
+    return count, size
+
+
+@patch.object(raft_log, "MARK_EVERY", 3)
+@patch.object(limits, "APPEND_BYTES_MAX", 12)
+@patch.object(limits, "APPEND_ENTRIES_MAX", 5)
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_the_log_does_what_a_plain_list_does(data: st.DataObject) -> None:
@@ -214,3 +231,6 @@ def test_the_log_does_what_a_plain_list_does(data: st.DataObject) -> None:
         assert log.slice(base + 1, len(twin)) == twin[base:]
         for after in range(base, len(twin) + 1):
             assert log.bytes_between(after, len(twin)) == sum(len(e.data) for e in twin[after:])
+        for after in range(base, len(twin)):
+            count, size = fitting_by_counting(twin[after:])
+            assert log.fitting(after + 1) == (after + count, size)
