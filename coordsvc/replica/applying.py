@@ -39,18 +39,20 @@ class Applying:
             VersionUnknown: an entry is of a kind that this program has not.
 
         """
-        apply, skip = self.seen_by(machine) if self.seen_by else (machine.apply, machine.skip)
-        tell = self._telling.tell
+        seen = self.seen_by(machine) if self.seen_by else None
+        telling = self._telling
         index = machine.revision
         last = min(commit, index + APPLIED_PER_TURN_MAX)
         while index < last:
             stop = min(last, index - index % CHECKPOINT_EVERY + CHECKPOINT_EVERY)
             for _term, kind, stamp_ms, data in self._raft.entries(index + 1, stop):
                 index += 1
-                if kind == COMMAND:
-                    tell(apply(index, stamp_ms, data), now)
+                if kind == COMMAND and seen is None:
+                    telling.tell(machine.apply(index, stamp_ms, data), now)
+                elif kind == COMMAND and seen is not None:
+                    telling.tell(seen[0](index, stamp_ms, data), now)
                 elif kind in RAFTS_OWN:
-                    skip(index, stamp_ms)
+                    (machine.skip if seen is None else seen[1])(index, stamp_ms)
                 else:
                     raise VersionUnknown(
                         f"entry {index} is of kind {kind}, which this program has not:"
