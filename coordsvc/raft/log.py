@@ -190,7 +190,7 @@ class RaftLog:
     def append(self, entries: Sequence[Entry]) -> None:
         """Append entries as they are."""
         self._entries.extend(entries)
-        self._count(len(entries), _bytes_of(entries))
+        self._count(len(entries), sum(map(len, map(_data_of, entries))))  # _bytes_of, not called
 
     def _count(self, count: int, size: int) -> None:
         """Note that so many entries, of `size` bytes together, stand behind the last one."""

@@ -11,8 +11,13 @@ from coordsvc.base import limits
 from coordsvc.base.ids import Index
 from coordsvc.base.vocabulary import codes
 
-NUMBER_MAX: Final = 2**63 - 1
-"""The largest number in a command: what a signed 64-bit reader (ZooKeeper's, ours) can hold."""
+NUMBER_BITS: Final = 63
+"""Of a number in a command, from 0 on: what a signed 64-bit reader (ZooKeeper's, ours) can hold.
+
+On the path of every entry a number is told by `value >> NUMBER_BITS == 0`, which is not so for a
+negative one: compiled, a comparison with NUMBER_MAX makes two objects.
+"""
+NUMBER_MAX: Final = 2**NUMBER_BITS - 1
 
 
 class MalformedCommand(Exception):
@@ -62,7 +67,7 @@ def read_flag(value: object) -> bool:
 
 def read_number(value: object) -> int:
     """Return a number from 0 to NUMBER_MAX."""
-    if type(value) is not int or not 0 <= value <= NUMBER_MAX:
+    if type(value) is not int or value >> NUMBER_BITS:
         raise MalformedCommand(codes.MALFORMED, "a number is from 0 to 2**63 - 1")
     return value
 

@@ -21,7 +21,7 @@ from coordsvc.base.vocabulary import codes, ops
 from coordsvc.state import plain, versions
 from coordsvc.state.acl import Acl
 from coordsvc.state.arguments import (
-    NUMBER_MAX,
+    NUMBER_BITS,
     Guards,
     MalformedCommand,
     read_data,
@@ -33,6 +33,8 @@ from coordsvc.state.arguments import (
     read_version,
     take,
 )
+
+_unpack: Final = msgpack.unpackb
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def read_entry(data: bytes) -> EntryParts:
     """
     entry: object
     try:
-        entry = msgpack.unpackb(data, object_pairs_hook=_no_maps)
+        entry = _unpack(data, object_pairs_hook=_no_maps)
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise MalformedCommand(codes.MALFORMED, "an entry is a MessagePack value") from error
     if type(entry) is not list or len(entry) != 2:
@@ -232,12 +234,17 @@ def read_entry(data: bytes) -> EntryParts:
     session: object
     request: object
     session, request = entry
-    if type(session) is not int or not 0 <= session <= NUMBER_MAX:
+    if type(session) is not int or session >> NUMBER_BITS:
         raise MalformedCommand(codes.MALFORMED, "a session is a number")
     if type(request) is not list or len(request) < 3:
         raise MalformedCommand(codes.MALFORMED, _SHAPE)
     serial, floor = request[1], request[2]
-    if type(serial) is int and type(floor) is int and 0 <= floor <= serial <= NUMBER_MAX:
+    if (
+        type(serial) is int
+        and type(floor) is int
+        and 0 <= floor <= serial
+        and not serial >> NUMBER_BITS
+    ):
         return session, serial, floor, request
     return session, *parse_serials(request), request  # which says what is wrong
 
@@ -249,7 +256,12 @@ def _no_maps(_pairs: object) -> object:
 def parse_serials(request: list[object]) -> tuple[Serial, Serial]:
     """Return the serial and the floor of a request of a session."""
     serial, floor = request[1], request[2]
-    if type(serial) is not int or type(floor) is not int or not 0 <= floor <= serial <= NUMBER_MAX:
+    if (
+        type(serial) is not int
+        or type(floor) is not int
+        or not 0 <= floor <= serial
+        or serial >> NUMBER_BITS
+    ):
         raise MalformedCommand(
             codes.MALFORMED, "serial and floor are numbers, 0 <= floor <= serial"
         )

@@ -75,7 +75,7 @@ class StateMachine:
             expiry=self.expiry,
             history=self.history,
             digest=self._digest,
-        )
+        ).by_op
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             **self._writes.runners,
             Transaction: self._transact,
@@ -113,8 +113,10 @@ class StateMachine:
         except MalformedCommand as fault:
             return self._finish(Applied(0, 0, fault.code, index, fault.text))
         session_id, serial, floor, request = entry
+        op = request[0]
+        short_way = self._short_ways.get(op) if type(op) is int else None
         session = self.sessions.by_id.get(session_id)
-        if session is None or self.tree.sweep is not None:
+        if short_way is None or session is None or self.tree.sweep is not None:
             return self._apply_generally(entry)
         replies = session.replies
         kept = replies.kept
@@ -124,7 +126,7 @@ class StateMachine:
             kept.popleft()
         if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
             return self._apply_generally(entry)
-        applied = self._short_ways.take(session, serial, request, index, self.time_ms)
+        applied = short_way(session, serial, request, index, self.time_ms)
         if applied is None:
             return self._apply_generally(entry)
         replies.last_serial = serial

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from coordsvc.base import limits
 from coordsvc.base.vocabulary import ops
-from coordsvc.state.arguments import NUMBER_MAX
+from coordsvc.state.arguments import NUMBER_BITS
 
 ANY_VERSION: Final = -1
 NOTE_LENGTH_MAX: Final = limits.NOTE_BYTES_MAX // 4
@@ -108,7 +108,7 @@ def read_release(request: list[object]) -> Release | None:
     if len(request) != 5:
         return None
     _, _, _, path, claim = request
-    if type(path) is str and type(claim) is int and 0 <= claim <= NUMBER_MAX:
+    if type(path) is str and type(claim) is int and not claim >> NUMBER_BITS:
         return path, claim
     return None
 

@@ -8,7 +8,8 @@ in here that others own. `test_quick.py` holds the two ways against each other.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from coordsvc.base import limits, paths
 from coordsvc.base.ids import Index, Millis, Serial
@@ -24,6 +25,8 @@ from coordsvc.state.sessions import Session, SessionTable
 from coordsvc.state.tree import PROTECTED, Tree
 from coordsvc.state.znode import Znode
 
+ShortWay: TypeAlias = Callable[[Session, Serial, list[object], Index, Millis], Applied | None]
+
 _LASTING: Final = ops.EPHEMERAL
 """Nodes of a kind up to this one do not go by themselves, so the expiry knows nothing of them."""
 _STAYING: Final = PROTECTED | {paths.ROOT}
@@ -32,12 +35,14 @@ _STAYING: Final = PROTECTED | {paths.ROOT}
 class ShortWays:
     """Applies plain requests to the parts of one state machine.
 
-    The caller of `take` has seen to it that the session is there, has been answered before, and did
-    not send this command before, and that no snapshot has to see first what changes (all its
-    sweeps begin and end together).
+    `by_op` has the way of each operation that has one. Its caller has seen to it that the session
+    is there, has been answered before, and did not send this command before, and that no snapshot
+    has to see first what changes (all its sweeps begin and end together). A way returns None, and
+    has changed nothing, if the general one must be taken: the request is not plain, it fails, or
+    there is something rare to look at: an ACL, a quota, another who waits.
     """
 
-    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree")
+    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree", "by_op")
 
     def __init__(
         self,
@@ -55,29 +60,14 @@ class ShortWays:
         self._expiry = expiry
         self._history = history
         self._digest = digest
-
-    def take(
-        self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis
-    ) -> Applied | None:
-        """Apply a request by its short way; return None, and change nothing, if it has none.
-
-        The general one must be taken: the operation is another, the request is not plain, it
-        fails, or there is something rare to look at: an ACL, a quota, another who waits.
-        """
-        op = request[0]
-        if type(op) is not int:
-            return None
-        if op in (ops.SET, ops.PUT):  # no table of ways: compiled, they are called directly only so
-            return self._write(session, serial, request, index, time_ms)
-        if op == ops.ACQUIRE:
-            return self._acquire(session, serial, request, index, time_ms)
-        if op == ops.RELEASE:
-            return self._release(session, serial, request, index, time_ms)
-        if op == ops.CREATE:
-            return self._create(session, serial, request, index, time_ms)
-        if op == ops.DELETE:
-            return self._delete(session, serial, request, index, time_ms)
-        return None
+        self.by_op: Final[dict[object, ShortWay]] = {
+            ops.CREATE: self._create,
+            ops.PUT: self._write,
+            ops.SET: self._write,
+            ops.DELETE: self._delete,
+            ops.ACQUIRE: self._acquire,
+            ops.RELEASE: self._release,
+        }
 
     def _create(
         self, session: Session, serial: Serial, request: list[object], index: Index, time_ms: Millis

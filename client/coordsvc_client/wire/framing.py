@@ -22,6 +22,7 @@ pack: Final[Callable[[object], bytes]] = _packer.pack
 _length: Final = struct.Struct("!I").unpack_from
 head_of: Final[Callable[[int], bytes]] = struct.Struct("!I").pack
 """What stands before a body of so many bytes."""
+_unpack: Final = msgpack.unpackb
 _array_head: Final[Callable[[int], bytes]] = _packer.pack_array_header
 
 
@@ -52,7 +53,7 @@ def decode(body: bytes) -> object:
 
     """
     try:
-        return msgpack.unpackb(
+        return _unpack(
             body,
             use_list=True,
             raw=False,
