@@ -97,7 +97,7 @@ SUBJECTS: dict[str, tuple[Action, str]] = {
     "large": (large.main, "bytes, pauses and a snapshot of a large tree (--large: a million)"),
     "zookeeper": (zookeeper.main, "our ZooKeeper door beside a real ZooKeeper (needs the peers)"),
     "stages": (stages.main, "where the CPU goes: microseconds by stage; the machine's limits"),
-    "limits": (machine.main, "what this machine can do: echo, fdatasync"),
+    "limits": (machine.main, "what this machine can do: echo, fdatasync, calls"),
 }
 
 

@@ -1,8 +1,9 @@
 """The limits of this machine: what no service on it can beat.
 
 An echo server on the event loop that decodes and encodes MessagePack is the ceiling of any
-request; fdatasync of a written file is the floor of any durable write. Figures of a service
-mean something beside these, taken in the same run.
+request; fdatasync of a written file is the floor of any durable write; how fast the interpreter
+calls depends on how it was built. Figures of a service mean something beside these, taken in the
+same run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ from tests.bench.generator import ROOT
 
 FILE_BYTES = 8 * 2**20
 ECHO_OUTSTANDING = (1, 16, 64, 256)
+CALLS = range(1_000)
 
 
 class Echo(asyncio.Protocol):
@@ -148,9 +151,35 @@ def sync_rows(folder: Path, seconds: float) -> list[list[str]]:
     return rows
 
 
+def interpreter_rows(seconds: float) -> list[list[str]]:
+    """Return how fast this Python calls: one built without optimizations takes half as long again.
+
+    The command line of the build does not always tell; this does.
+    """
+    times = []
+    until = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < until:
+        for number in CALLS:
+            _called(number, number)
+        times.append(time.perf_counter() - began)
+    times.sort()
+    return [
+        [
+            f"{len(CALLS):,} calls, Python {platform.python_version()}",
+            thousands(len(times) / seconds),
+            thousands(quantile(times, 0.5) * 1e6),
+            thousands(quantile(times, 0.99) * 1e6),
+        ]
+    ]
+
+
+def _called(one: int, other: int) -> int:
+    return one + other
+
+
 def print_limits(folder: Path, *, seconds: float) -> None:
     """Measure and print."""
-    rows = [*echo_rows(seconds), *sync_rows(folder, seconds)]
+    rows = [*echo_rows(seconds), *sync_rows(folder, seconds), *interpreter_rows(seconds)]
     print_table(("limit of this machine", "per s", "p50 µs", "p99 µs"), rows)
     print()
 

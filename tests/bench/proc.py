@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def raise_file_limit() -> int:
 
 
 def describe_machine() -> str:
-    """Return one line on processors, memory and load."""
+    """Return one line on processors, memory, load and the interpreter."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -102,4 +103,5 @@ def describe_machine() -> str:
             break
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, load before {load:.1f}"
+    python = f"Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {model}, {memory:.0f} GiB, {python}, load before {load:.1f}"
