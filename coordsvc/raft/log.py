@@ -31,7 +31,7 @@ _term_of: Final = itemgetter(0)
 
 MARK_EVERY: Final = 64
 """So many entries at least lie between two places at which it is noted how many bytes come before:
-to note it at each costs a follower a fiftieth of a write."""
+to note it at each would cost each replica a thousand instructions an entry."""
 
 
 def _bytes_of(entries: Sequence[Entry]) -> int:

@@ -47,10 +47,12 @@ class Applying:
             stop = min(last, index - index % CHECKPOINT_EVERY + CHECKPOINT_EVERY)
             for _term, kind, stamp_ms, data in self._raft.entries(index + 1, stop):
                 index += 1
-                if kind == COMMAND and seen is None:
-                    telling.tell(machine.apply(index, stamp_ms, data), now)
-                elif kind == COMMAND and seen is not None:
-                    telling.tell(seen[0](index, stamp_ms, data), now)
+                if kind == COMMAND:
+                    if seen is None:  # compiled, it is called directly only so
+                        applied = machine.apply(index, stamp_ms, data)
+                    else:
+                        applied = seen[0](index, stamp_ms, data)
+                    telling.tell(applied, now)
                 elif kind in RAFTS_OWN:
                     (machine.skip if seen is None else seen[1])(index, stamp_ms)
                 else:

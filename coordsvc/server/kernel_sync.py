@@ -13,6 +13,7 @@ import ctypes
 import errno
 import os
 import platform
+import struct
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -25,36 +26,11 @@ _CALLS: Final = {  # io_setup, io_destroy, io_getevents, io_submit
 }
 
 
-class _Request(ctypes.Structure):
-    """struct iocb, little-endian layout."""
-
-    # ctypes wants the list in the class, and its own type for it is wider than any list of ours.
-    _fields_ = [  # type: ignore[mutable-override]
-        ("data", ctypes.c_uint64),
-        ("key", ctypes.c_uint32),
-        ("rw_flags", ctypes.c_uint32),
-        ("opcode", ctypes.c_uint16),
-        ("priority", ctypes.c_int16),
-        ("descriptor", ctypes.c_uint32),
-        ("buffer", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("offset", ctypes.c_int64),
-        ("reserved", ctypes.c_uint64),
-        ("flags", ctypes.c_uint32),
-        ("event_descriptor", ctypes.c_uint32),
-    ]
-
-
-class _Outcome(ctypes.Structure):
-    """struct io_event."""
-
-    # As above.
-    _fields_ = [  # type: ignore[mutable-override]
-        ("data", ctypes.c_uint64),
-        ("request", ctypes.c_uint64),
-        ("result", ctypes.c_int64),
-        ("result2", ctypes.c_int64),
-    ]
+_REQUEST: Final = struct.Struct("<QIIHhIQQqQII")
+"""struct iocb: data, key, rw_flags, opcode, priority, descriptor, buffer, size, offset, reserved,
+flags, event descriptor."""
+_OUTCOME: Final = struct.Struct("<QQqq")
+"""struct io_event: data, request, result, second result."""
 
 
 class KernelSync:
@@ -69,9 +45,9 @@ class KernelSync:
         self._call = ctypes.CDLL(None, use_errno=True).syscall
         _, self._destroy, self._get_events, self._submit = _CALLS[platform.machine()]
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._request = _Request(opcode=_FDSYNC, flags=_RESFD, event_descriptor=self._event)
+        self._request = ctypes.create_string_buffer(_REQUEST.size)
         self._requests = (ctypes.c_void_p * 1)(ctypes.addressof(self._request))
-        self._outcome = _Outcome()
+        self._outcome = ctypes.create_string_buffer(_OUTCOME.size)
         loop.add_reader(self._event, self._on_event)
 
     @classmethod
@@ -94,7 +70,8 @@ class KernelSync:
 
     def start(self, descriptor: int) -> bool:
         """Begin to sync a file; False if the system does not take it: nothing was begun."""
-        self._request.descriptor = descriptor
+        request = (0, 0, 0, _FDSYNC, 0, descriptor, 0, 0, 0, 0, _RESFD, self._event)
+        _REQUEST.pack_into(self._request, 0, *request)
         return bool(self._call(self._submit, self._context, 1, self._requests) == 1)
 
     def _on_event(self) -> None:
@@ -103,7 +80,7 @@ class KernelSync:
         got = self._call(*arguments)
         while got != 1 and ctypes.get_errno() == errno.EINTR:
             got = self._call(*arguments)
-        result = self._outcome.result if got == 1 else -ctypes.get_errno()
+        result: int = _OUTCOME.unpack(self._outcome)[2] if got == 1 else -ctypes.get_errno()
         self._done(-result if result < 0 else 0)
 
     def close(self) -> None:

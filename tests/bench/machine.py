@@ -152,9 +152,9 @@ def sync_rows(folder: Path, seconds: float) -> list[list[str]]:
 
 
 def interpreter_rows(seconds: float) -> list[list[str]]:
-    """Return how fast this Python calls: one built without optimizations takes half as long again.
+    """Return how fast this Python calls: one built without optimizations takes longer.
 
-    The command line of the build does not always tell; this does.
+    The command line of the build does not always tell which it is.
     """
     times = []
     until = time.perf_counter() + seconds

@@ -211,7 +211,8 @@ def test_the_log_does_what_a_plain_list_does(data: st.DataObject) -> None:
     log, twin, base = RaftLog(0, 0, 0, []), [], 0
     term = 1
     for _ in range(data.draw(st.integers(1, 20))):
-        action = data.draw(st.sampled_from(["append", "truncate", "compact", "hand_over"]))
+        actions = ["append", "append", "truncate", "compact", "hand_over", "reset"]
+        action = data.draw(st.sampled_from(actions))
         if action == "append":
             term += data.draw(st.integers(0, 1))
             fresh = [entry(term, b"x" * n) for n in data.draw(st.lists(st.integers(0, 9)))]
@@ -225,6 +226,10 @@ def test_the_log_does_what_a_plain_list_does(data: st.DataObject) -> None:
         elif action == "compact":
             base = data.draw(st.integers(base, len(twin)))
             log.compact(base)
+        elif action == "reset":
+            twin += [entry(term)] * data.draw(st.integers(1, 9))
+            base = len(twin)
+            log.reset(base, term, 0)
         else:
             log.hand_over()
         assert log.base_index <= log.durable <= log.handed <= log.last_index == len(twin)

@@ -60,7 +60,7 @@ async def test_an_error_of_the_kernel_is_passed_on(syncing, descriptor, monkeypa
     def failing(number, *arguments):
         answer = real(number, *arguments)
         if number == kernel._get_events:
-            kernel._outcome.result = -errno.EIO
+            module._OUTCOME.pack_into(kernel._outcome, 0, 0, 0, -errno.EIO, 0)
         return answer
 
     monkeypatch.setattr(kernel, "_call", failing)
