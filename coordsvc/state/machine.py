@@ -26,7 +26,8 @@ from coordsvc.state.commands import (
     parse,
     read_entry,
 )
-from coordsvc.state.digest import Digest
+from coordsvc.state.digest import Digest, MixedDigest
+from coordsvc.state.digest_packed import PackedDigest
 from coordsvc.state.expiry import Expiry
 from coordsvc.state.foreign import ForeignRunner
 from coordsvc.state.history import History
@@ -48,6 +49,10 @@ def _nothing() -> image.Parts:
     )
 
 
+def _digest_of(version: int, value: int) -> Digest:
+    return PackedDigest(value) if version < versions.MIXED_DIGEST else MixedDigest(value)
+
+
 class StateMachine:
     """The replicated state: a pure function of the entries applied, in their order."""
 
@@ -59,8 +64,7 @@ class StateMachine:
         """The index of the last entry applied."""
         self.time_ms: Millis = parts.time_ms
         """Cluster time: the largest stamp seen."""
-        self._digest = Digest(parts.digest)
-        """Equal on replicas that applied the same entries."""
+        self._digest = _digest_of(parts.version, parts.digest)
         self.tree = parts.tree
         self.sessions = parts.sessions
         self.locks = parts.locks
@@ -75,7 +79,7 @@ class StateMachine:
             expiry=self.expiry,
             history=self.history,
             digest=self._digest,
-        ).by_op
+        )
         self._handlers: Final[dict[type[Command], Callable[[Turn, Command], Outcome]]] = {
             **self._writes.runners,
             Transaction: self._transact,
@@ -88,7 +92,8 @@ class StateMachine:
             Tick: self._tick,
             EndSession: self._end_session,
         }
-        self._set_version(parts.version)
+        versions.check(parts.version)
+        self.tree.version = parts.version
 
     @property
     def is_untouched(self) -> bool:
@@ -114,7 +119,7 @@ class StateMachine:
             return self._finish(Applied(0, 0, fault.code, index, fault.text))
         session_id, serial, floor, request = entry
         op = request[0]
-        short_way = self._short_ways.get(op) if type(op) is int else None
+        short_way = self._short_ways.by_op.get(op) if type(op) is int else None
         session = self.sessions.by_id.get(session_id)
         if short_way is None or session is None or self.tree.sweep is not None:
             return self._apply_generally(entry)
@@ -327,6 +332,7 @@ class StateMachine:
         """Do from here on what `version` does."""
         versions.check(version)
         self.version = self.tree.version = version
+        self._digest = self._short_ways.digest = _digest_of(version, self.digest)
 
     def _end(self, turn: Turn, session_id: SessionId, *, clean: bool) -> bool:
         """End a session with all it owns; tell whether it was there.

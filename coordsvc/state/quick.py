@@ -42,7 +42,7 @@ class ShortWays:
     there is something rare to look at: an ACL, a quota, another who waits.
     """
 
-    __slots__ = ("_digest", "_expiry", "_history", "_locks", "_sessions", "_tree", "by_op")
+    __slots__ = ("_expiry", "_history", "_locks", "_sessions", "_tree", "by_op", "digest")
 
     def __init__(
         self,
@@ -59,7 +59,8 @@ class ShortWays:
         self._locks = locks
         self._expiry = expiry
         self._history = history
-        self._digest = digest
+        self.digest = digest
+        """Of the version of the state that runs."""
         self.by_op: Final[dict[object, ShortWay]] = {
             ops.CREATE: self._create,
             ops.PUT: self._write,
@@ -105,7 +106,7 @@ class ShortWays:
         if parent.kind > _LASTING:
             self._expiry.reconsider(parent_path, self._tree, self._locks.by_path, time_ms)
         self._history.append(event)
-        self._digest.take_change(index, time_ms, event)
+        self.digest.take_change(index, time_ms, event)
         return Applied(session.id, serial, codes.OK, index, (path, stat), [event])
 
     def _write(
@@ -132,7 +133,7 @@ class ShortWays:
         stat = node.stat()
         event = Event(ops.CHANGED, path, index, stat, data)
         self._history.append(event)
-        self._digest.take_change(index, time_ms, event)
+        self.digest.take_change(index, time_ms, event)
         value = stat if request[0] == ops.SET else (False, stat)
         return Applied(session.id, serial, codes.OK, index, value, [event])
 
@@ -170,7 +171,7 @@ class ShortWays:
         if node.kind > _LASTING or parent.kind > _LASTING:
             self._expiry.follow(event, self._tree, locks, time_ms)
         self._history.append(event)
-        self._digest.take_change(index, time_ms, event)
+        self.digest.take_change(index, time_ms, event)
         return Applied(session.id, serial, codes.OK, index, 1, [event])
 
     def _acquire(
@@ -199,7 +200,7 @@ class ShortWays:
         if node.kind > _LASTING:
             self._expiry.keep(path)
         value = (ops.HELD, index, index, 0)
-        self._digest.take_value(index, time_ms, session.id, value)
+        self.digest.take_value(index, time_ms, session.id, value)
         return Applied(session.id, serial, codes.OK, index, value)
 
     def _release(
@@ -231,5 +232,5 @@ class ShortWays:
             self._expiry.containers.set(path, time_ms + limits.CONTAINER_IDLE_MS)
         elif node.kind > _LASTING:
             self._expiry.reconsider(path, self._tree, locks, time_ms, lock_used=True)
-        self._digest.take_value(index, time_ms, session.id, value=True)
+        self.digest.take_value(index, time_ms, session.id, value=True)
         return Applied(session.id, serial, codes.OK, index, value=True)

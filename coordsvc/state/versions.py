@@ -20,11 +20,13 @@ from coordsvc.base.vocabulary import ops
 from coordsvc.state.arguments import read_number, take
 
 OLDEST: Final = 1
-NEWEST: Final = 2
+NEWEST: Final = 3
+MIXED_DIGEST: Final = 3
 
 HISTORY: Final = {
     1: "the first one",
     2: "ACLs, quotas, the operations of other doors, ZooKeeper's nodes stay, NODES_MAX",
+    3: "the digest is mixed of numbers: a seventh less to do for a SET",
 }
 """What each version brought."""
 

@@ -33,13 +33,13 @@ from coordsvc.state.machine import StateMachine
 from coordsvc.storage.layout import DataFolder
 from coordsvc.storage.snapshots import SnapshotStore
 from coordsvc.storage.wal import WriteAheadLog
-from tests.samples import peers, story, story_v2
+from tests.samples import peers, story, story_v2, story_v3
 from tests.samples.views import meta_view, plain, view
 
 FOLDER = Path(__file__).parent
 CLUSTER, NODE = "sample", "n1"
 FORMERLY = ("before",)  # what the cluster was called before it was restored
-STORIES = {"v1": (story.story, 45), "v2": (story_v2.story, 41)}
+STORIES = {"v1": (story.story, 45), "v2": (story_v2.story, 41), "v3": (story_v3.story, 22)}
 """Of each version: what it tells, and where in it the snapshot is taken."""
 OVERLAP = 10  # entries before it that the log still has
 SEGMENT_BYTES = 2_048

@@ -13,7 +13,7 @@ INFOS = tuple(MemberInfo(*fields) for fields in story_v2.MEMBERS)
 
 def messages_of(version):
     """Return one message of each kind, as a version of this name sends it."""
-    return {"v1": _v1, "v2": _v2}[version]()
+    return {"v1": _v1, "v2": _v2, "v3": _v3}[version]()
 
 
 def _v1():
@@ -56,6 +56,10 @@ def _v2():
         messages.Dismissal(36, "n2 came with another data folder"),
         messages.Versions(1, 2),
     ]
+
+
+def _v3():
+    return [messages.DigestReply(1_024, 2**62 - 1), messages.Versions(1, 3)]
 
 
 def greeting_of(version):

@@ -15,7 +15,6 @@ from coordsvc.replica.codec import decode_entries
 from coordsvc.replica.effects import Effects, Write
 from coordsvc.replica.replica import Recovered, Replica
 from coordsvc.state.commands import MalformedCommand, read_entry
-from coordsvc.state.digest import Digest
 from coordsvc.state.machine import StateMachine
 from coordsvc.state.results import Applied
 from tests.sim.checkers.exactly_once import ExactlyOnceChecker
@@ -143,7 +142,8 @@ class Observer:
         self.wrong[node] = None
         machine = replica.machine
         machine.tree.nodes[paths.ROOT].data = b"wrong"
-        machine._digest = Digest(machine.digest ^ 0x5A5A5A5A)
+        wrong = type(machine._digest)(machine.digest ^ 0x5A5A5A5A)
+        machine._digest = machine._short_ways.digest = wrong
 
     def installed(self, node: NodeId, replica: Replica, meta: SnapshotMeta) -> None:
         """A replica went on from a snapshot that another one sent."""

@@ -77,8 +77,9 @@ def compared(cluster):
 
 def corrupt(cluster, name):
     """Change the digest of a member behind its back, as an entry applied otherwise would."""
-    digest = cluster[name].machine._digest
-    digest._folded = digest.value ^ 1
+    machine = cluster[name].machine
+    wrong = type(machine._digest)(machine.digest ^ 1)
+    machine._digest = machine._short_ways.digest = wrong
 
 
 def differing(cluster):

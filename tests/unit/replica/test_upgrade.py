@@ -134,9 +134,9 @@ def test_an_older_program_does_not_start_on_a_newer_state(make_cluster, older):
     cluster = make_cluster()
     cluster.advance(500)
     name = cluster.followers[0]
-    assert cluster[name].machine.version == 2
+    assert cluster[name].machine.version == versions.NEWEST
     cluster.stop(name)
-    with pytest.raises(SetupError, match=r"version 2 .* has 1 to 1.* start a newer program"):
+    with pytest.raises(SetupError, match=r"version 3 .* has 1 to 1.* start a newer program"):
         older(lambda: cluster.start(name))
     cluster.start(name)
 

@@ -1,20 +1,34 @@
-from coordsvc.state.digest import DATA_BYTES_MAX, GATHERED_MAX, Digest
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordsvc.state.digest import DATA_BYTES_MAX, GATHERED_MAX, MixedDigest
+from coordsvc.state.digest_packed import GATHERED_MAX as PACKED_MAX
+from coordsvc.state.digest_packed import PackedDigest
 from coordsvc.state.events import Event, LockChange
 from coordsvc.state.results import Applied
 
-GOLDEN_EVENT = 581441336
-GOLDEN_VALUE = 1944964956
 STAT = (1, 1, 1, 5, 5, 0, 0, 0, 0, 1, 0, 0, 0)
+BOTH = pytest.mark.parametrize("kind", [PackedDigest, MixedDigest])
+NUMBERS_MAX = {PackedDigest: 2**32 - 1, MixedDigest: 2**62 - 1}
+GATHERED = {PackedDigest: PACKED_MAX, MixedDigest: GATHERED_MAX}
+GOLDEN = {
+    PackedDigest: (581441336, 1944964956),
+    MixedDigest: (4294779047336392141, 4000175208499796151),
+}
+LARGE = bytes(DATA_BYTES_MAX + 1)
 
 
-def after(applied, start=7, index=3, time_ms=1000):
-    digest = Digest(start)
+def after(kind, applied, start=7, index=3, time_ms=1000):
+    digest = kind(start)
     digest.take(index, time_ms, applied)
     return digest.value
 
 
-def skipped():
-    digest = Digest(7)
+def skipped(kind):
+    digest = kind(7)
     digest.skip(3, 1000)
     return digest.value
 
@@ -23,45 +37,90 @@ def applied(code=0, value=None, **fields):
     return Applied(1, 1, code, 3, value, **fields)
 
 
-def test_every_effect_counts():
-    event = Event(1, "/a", 3, STAT, b"x")
-    large = bytes(DATA_BYTES_MAX + 1)
+def with_stat(field):
+    return (*STAT[:field], 9, *STAT[field + 1 :])
+
+
+OUTCOMES = [
+    applied(),
+    applied(1),
+    applied(value=5),
+    applied(value="5"),
+    applied(value=(2, 5)),
+    applied(value=(5, 2)),
+    applied(value=(2, 5, 0)),
+    applied(value=(2, "5", 0)),
+    Applied(2, 1, 0, 3, 5),
+    Applied(2, 1, 0, 3, "5"),
+    applied(ended=(5,)),
+    applied(opened=(5, b"pw")),
+    applied(lock_changes=[LockChange(1, "/a", 2, 2, 3)]),
+    applied(lock_changes=[LockChange(1, "/a", 2, 2, 4)]),
+    applied(events=[Event(1, "/a", 3, STAT, b"x")]),
+    applied(events=[Event(1, "/a", 3, STAT, b"x")], lock_changes=[LockChange(1, "/a", 2, 2, 4)]),
+    applied(events=[Event(2, "/a", 3, STAT, b"x")]),
+    applied(events=[Event(1, "/b", 3, STAT, b"x")]),
+    applied(events=[Event(1, "/a", 3, STAT, b"y")]),
+    applied(events=[Event(1, "/a", 3, STAT, b"")]),
+    applied(events=[Event(1, "/a", 3, STAT, None)]),
+    applied(events=[Event(1, "/a", 3, STAT, LARGE)]),
+    applied(events=[Event(1, "/a", 3, STAT, LARGE + b"x")]),
+    applied(events=[Event(1, "/a", 3, STAT, LARGE[1:] + b"x")]),
+    *(applied(events=[Event(1, "/a", 3, with_stat(field), b"x")]) for field in (5, 6, 8)),
+]
+WITH_MORE = applied(events=[Event(1, "/a", 3, STAT, b"x")], ended=(5,))
+"""PackedDigest did not look at the end of a session where there were events."""
+
+
+@BOTH
+def test_every_effect_counts(kind):
     seen = [
-        after(applied()),
-        after(applied(1)),
-        after(applied(value=5)),
-        after(applied(), start=8),
-        after(applied(), index=4),
-        after(applied(), time_ms=1001),
-        after(applied(ended=(5,))),
-        after(applied(opened=(5, b"pw"))),
-        after(applied(lock_changes=[LockChange(1, "/a", 2, 2, 3)])),
-        after(applied(lock_changes=[LockChange(1, "/a", 2, 2, 4)])),
-        after(applied(events=[event])),
-        after(applied(events=[event], lock_changes=[LockChange(1, "/a", 2, 2, 4)])),
-        after(applied(events=[Event(2, "/a", 3, STAT, b"x")])),
-        after(applied(events=[Event(1, "/b", 3, STAT, b"x")])),
-        after(applied(events=[Event(1, "/a", 3, STAT, b"y")])),
-        after(applied(events=[Event(1, "/a", 3, STAT, b"")])),
-        after(applied(events=[Event(1, "/a", 3, STAT, None)])),
-        after(applied(events=[Event(1, "/a", 3, STAT, large)])),
-        after(applied(events=[Event(1, "/a", 3, STAT, large + b"x")])),
-        after(applied(events=[Event(1, "/a", 3, (*STAT[:5], 1, *STAT[6:]), b"x")])),
-        after(applied(events=[Event(1, "/a", 3, (*STAT[:6], 1, *STAT[7:]), b"x")])),
-        after(applied(events=[Event(1, "/a", 3, (*STAT[:8], 1, *STAT[9:]), b"x")])),
-        skipped(),
+        *(after(kind, each) for each in OUTCOMES),
+        after(kind, applied(), start=8),
+        after(kind, applied(), index=4),
+        after(kind, applied(), time_ms=1002),
+        skipped(kind),
     ]
+    if kind is MixedDigest:
+        seen.append(after(kind, WITH_MORE))
     assert len(set(seen)) == len(seen)
-    assert all(0 <= number < 2**32 for number in seen)
+    assert all(0 <= number <= NUMBERS_MAX[kind] for number in seen)
 
 
-def test_the_order_of_events_counts():
+@BOTH
+def test_where_one_byte_moves_to_the_next_path_or_data_it_is_seen(kind):
+    def of(path, data):
+        return after(kind, applied(events=[Event(1, path, 3, STAT, data)]))
+
+    assert len({of("/a", b"bc"), of("/ab", b"c"), of("/abc", b"")}) == 3
+    assert of("/a", LARGE) != of("/a", crc32(LARGE).to_bytes(4, "big"))
+
+
+@BOTH
+def test_the_order_of_events_counts(kind):
     one, two = Event(1, "/a", 3, STAT, b"x"), Event(1, "/b", 3, STAT, b"x")
-    assert after(applied(events=[one, two])) != after(applied(events=[two, one]))
+    there, back = applied(events=[one, two]), applied(events=[two, one])
+    assert after(kind, there) != after(kind, back)
 
 
-def test_it_does_not_matter_when_it_is_asked_for():
-    often, once = Digest(), Digest()
+@BOTH
+@given(
+    told=st.lists(st.sampled_from(OUTCOMES), min_size=2, max_size=30),
+    planted=st.integers(0, 29),
+    other=st.sampled_from(OUTCOMES),
+)
+def test_one_that_went_another_way_never_comes_back(kind, told, planted, other):
+    planted %= len(told)
+    right, wrong = kind(), kind()
+    for at, each in enumerate(told):
+        right.take(at + 1, 5, each)
+        wrong.take(at + 1, 5, other if at == planted else each)
+        assert (right.value == wrong.value) == (at < planted or other == told[planted])
+
+
+@BOTH
+def test_it_does_not_matter_when_it_is_asked_for_or_begun_anew_with_it(kind):
+    often, once = kind(), kind()
     for index in range(1, 3_000):
         for digest in (often, once):
             if index % 7:
@@ -69,17 +128,22 @@ def test_it_does_not_matter_when_it_is_asked_for():
             else:
                 digest.skip(index, 1)
         if index % 3 == 0:
-            assert 0 <= often.value < 2**32
+            assert 0 <= often.value <= NUMBERS_MAX[kind]
+        if index % 100 == 0:
+            often = kind(often.value)
     assert often.value == once.value
 
 
-def test_little_is_held_however_long_nobody_asks():
-    digest = Digest()
-    for index in range(1, 5_000):
-        digest.take(index, 1, applied())
-    assert len(digest._gathered) <= GATHERED_MAX
+@BOTH
+@pytest.mark.parametrize("each", OUTCOMES)
+def test_little_is_held_however_long_nobody_asks(kind, each):
+    digest = kind()
+    for index in range(1, 3_000):
+        digest.take(index, 1, each)
+    assert len(digest._gathered) <= GATHERED[kind]
 
 
-def test_the_digest_is_the_same_on_every_machine():
-    assert after(applied(events=[Event(1, "/a", 3, STAT, b"x")])) == GOLDEN_EVENT
-    assert after(applied(value=[1, "x"])) == GOLDEN_VALUE
+@BOTH
+def test_the_digest_is_the_same_on_every_machine(kind):
+    event = applied(events=[Event(1, "/a", 3, STAT, b"x")])
+    assert (after(kind, event), after(kind, applied(value=[1, "x"]))) == GOLDEN[kind]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from coordsvc.base import limits
 from coordsvc.base.errors import CorruptData
 from coordsvc.base.vocabulary import codes, ops
+from coordsvc.state import versions
 from coordsvc.state.machine import StateMachine
 
 
@@ -55,7 +56,7 @@ def test_the_header_names_layout_and_version(cell):
     cell.open()
     unpacker = msgpack.Unpacker(raw=False)
     unpacker.feed(cell.image()[0])
-    assert next(unpacker)[:4] == ["coordsvc-state", 2, 1, 1000]
+    assert next(unpacker)[:4] == ["coordsvc-state", versions.NEWEST, 1, 1000]
 
 
 def test_a_chunk_is_bounded_in_rows_and_bytes(cell):
