@@ -128,7 +128,7 @@ class StateMachine:
         if serial <= replies.last_serial or kept is NOTHING:
             return self._apply_generally(entry)
         while kept and kept[0][0] < floor:
-            kept.popleft()
+            kept.pop(0)
         if len(kept) >= limits.REPLIES_PER_SESSION_MAX:
             return self._apply_generally(entry)
         applied = short_way(session, serial, request, index, self.time_ms)

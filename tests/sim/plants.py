@@ -250,7 +250,7 @@ def retry_applied_twice(patch: pytest.MonkeyPatch) -> None:
     def remember(self: Replies, reply: Reply) -> None:
         self.kept.append(reply)
         while len(self.kept) > 100:
-            self.kept.popleft()
+            self.kept.pop(0)
 
     patch.setattr(Replies, "remember", remember)
 
