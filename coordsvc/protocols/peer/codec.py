@@ -27,7 +27,7 @@ _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
 def encode(message: PeerMessage, encoder: EntryEncoder) -> bytes:
     """Return `message` as one frame, its length in front."""
-    body: bytes = _pack(_FIELDS[type(message)](message, encoder))
+    body: bytes = _pack(_fields_of(message, encoder))
     return len(body).to_bytes(4, "big") + body
 
 
@@ -55,9 +55,95 @@ def _all(kind: type, items: list[Raw]) -> list[Raw]:
     return items
 
 
-def _append(m: raft.AppendRequest, encoder: EntryEncoder) -> list[object]:
-    entries = encoder.encode(m.entries) if m.entries else b""
-    return [1, m.term, m.base_index, m.base_term, m.commit, entries]
+# The fields of a message, its kind first. Those sent most often are looked for first.
+
+
+def _fields_of(message: PeerMessage, encoder: EntryEncoder) -> list[object]:
+    match message:
+        case raft.AppendRequest() as m:
+            entries = encoder.encode(m.entries) if m.entries else b""
+            return [1, m.term, m.base_index, m.base_term, m.commit, entries]
+        case raft.AppendReply() as m:
+            return [2, m.term, m.accepted, m.index, m.hint_index, m.hint_term]
+        case raft.Heartbeat() as m:
+            return [3, m.term, m.commit, m.round]
+        case raft.HeartbeatReply() as m:
+            return [4, m.term, m.round]
+        case (
+            messages.ReadIndexRequest()
+            | messages.ReadIndexReply()
+            | messages.Forward()
+            | messages.SnapshotChunk()
+            | messages.SnapshotAck()
+        ):
+            return _fields_of_transport(message)
+        case raft.VoteRequest() | raft.VoteReply() | raft.TimeoutNow() | raft.SnapshotOffer():
+            return _fields_of_election(message)
+        case messages.MembersRequest() | messages.MembersReply() | messages.Dismissal():
+            return _fields_of_members(message)
+        case _:
+            return _fields_of_health(message)
+
+
+def _fields_of_election(
+    message: raft.VoteRequest | raft.VoteReply | raft.TimeoutNow | raft.SnapshotOffer,
+) -> list[object]:
+    match message:
+        case raft.VoteRequest() as m:
+            return [5, m.term, m.pre, m.last_index, m.last_term, m.transfer]
+        case raft.VoteReply() as m:
+            return [6, m.term, m.pre, m.granted]
+        case raft.TimeoutNow() as m:
+            return [7, m.term]
+        case raft.SnapshotOffer() as m:
+            return [8, m.term, meta_fields(m.meta)]
+
+
+def _fields_of_transport(
+    message: messages.ReadIndexRequest
+    | messages.ReadIndexReply
+    | messages.Forward
+    | messages.SnapshotChunk
+    | messages.SnapshotAck,
+) -> list[object]:
+    match message:
+        case messages.ReadIndexRequest() as m:
+            return [10, m.token, m.touched]
+        case messages.ReadIndexReply() as m:
+            return [11, m.token, m.index, m.lapsed]
+        case messages.Forward() as m:
+            return [9, m.term, m.touched, m.commands]
+        case messages.SnapshotChunk() as m:
+            return [12, m.term, meta_fields(m.meta), m.offset, m.total, m.data]
+        case messages.SnapshotAck() as m:
+            return [13, m.index, m.offset]
+
+
+def _fields_of_health(message: messages.HealthMessage) -> list[object]:
+    match message:
+        case messages.DiskAlarm() as m:
+            return [14, m.full]
+        case messages.DigestQuery() as m:
+            return [15, m.index]
+        case messages.DigestReply() as m:
+            return [16, m.index, m.digest]
+        case messages.Rebuild() as m:
+            return [17, m.index, m.digest]
+        case messages.RebuildRequest() as m:
+            return [18, m.applied]
+        case messages.Versions() as m:
+            return [22, m.oldest, m.newest]
+
+
+def _fields_of_members(message: messages.MembersMessage) -> list[object]:
+    match message:
+        case messages.MembersRequest() as m:
+            infos = [info_fields(info) for info in m.add]
+            return [19, m.token, m.patience_ms, m.expected, infos, m.promote, m.remove]
+        case messages.MembersReply() as m:
+            return [20, m.token, m.fault, m.text, m.revision]
+        case messages.Dismissal() as m:
+            return [21, m.index, m.text]
 
 
 def _make_append(fields: Raw) -> PeerMessage:
@@ -81,49 +167,7 @@ def _make_members_reply(fields: Raw) -> PeerMessage:
     return messages.MembersReply(token, fault, text, revision)
 
 
-# Each takes its own kind of message, by which the table is asked: no one type says that.
-_Fields: TypeAlias = Callable[[Any, EntryEncoder], list[object]]  # type: ignore[explicit-any]
 _Maker: TypeAlias = Callable[[Raw], PeerMessage]
-
-_FIELDS: Final[dict[type, _Fields]] = {
-    raft.AppendRequest: _append,
-    raft.AppendReply: lambda m, _: [2, m.term, m.accepted, m.index, m.hint_index, m.hint_term],
-    raft.Heartbeat: lambda m, _: [3, m.term, m.commit, m.round],
-    raft.HeartbeatReply: lambda m, _: [4, m.term, m.round],
-    raft.VoteRequest: lambda m, _: [5, m.term, m.pre, m.last_index, m.last_term, m.transfer],
-    raft.VoteReply: lambda m, _: [6, m.term, m.pre, m.granted],
-    raft.TimeoutNow: lambda m, _: [7, m.term],
-    raft.SnapshotOffer: lambda m, _: [8, m.term, meta_fields(m.meta)],
-    messages.Forward: lambda m, _: [9, m.term, m.touched, m.commands],
-    messages.ReadIndexRequest: lambda m, _: [10, m.token, m.touched],
-    messages.ReadIndexReply: lambda m, _: [11, m.token, m.index, m.lapsed],
-    messages.SnapshotChunk: lambda m, _: [
-        12,
-        m.term,
-        meta_fields(m.meta),
-        m.offset,
-        m.total,
-        m.data,
-    ],
-    messages.SnapshotAck: lambda m, _: [13, m.index, m.offset],
-    messages.DiskAlarm: lambda m, _: [14, m.full],
-    messages.DigestQuery: lambda m, _: [15, m.index],
-    messages.DigestReply: lambda m, _: [16, m.index, m.digest],
-    messages.Rebuild: lambda m, _: [17, m.index, m.digest],
-    messages.RebuildRequest: lambda m, _: [18, m.applied],
-    messages.MembersRequest: lambda m, _: [
-        19,
-        m.token,
-        m.patience_ms,
-        m.expected,
-        [info_fields(info) for info in m.add],
-        m.promote,
-        m.remove,
-    ],
-    messages.MembersReply: lambda m, _: [20, m.token, m.fault, m.text, m.revision],
-    messages.Dismissal: lambda m, _: [21, m.index, m.text],
-    messages.Versions: lambda m, _: [22, m.oldest, m.newest],
-}
 
 _SHAPES: Final[dict[int, tuple[type, ...]]] = {
     1: (int, int, int, int, bytes),
