@@ -28,7 +28,7 @@ class History:
     filled with `_GONE` and cut off later, many at once: that is not free either.
     """
 
-    __slots__ = ("_bytes", "_events", "_events_max", "_first", "compacted")
+    __slots__ = ("_bytes", "_events", "_first", "compacted")
 
     def __init__(self) -> None:
         self.compacted: Index = 0
@@ -37,7 +37,6 @@ class History:
         self._first = 0
         """Where in the list the oldest event is."""
         self._bytes = 0
-        self._events_max = limits.HISTORY_EVENTS_MAX
 
     @property
     def events(self) -> list[Event]:
@@ -55,7 +54,10 @@ class History:
         events.append(event)
         if data is not None:
             self._bytes += len(data)
-        if len(events) - self._first > self._events_max or self._bytes > limits.HISTORY_BYTES_MAX:
+        if (
+            len(events) - self._first > limits.HISTORY_EVENTS_MAX
+            or self._bytes > limits.HISTORY_BYTES_MAX
+        ):
             self._drop()
 
     def forget(self, revision: Index) -> None:
@@ -73,7 +75,7 @@ class History:
 
     def _drop(self) -> None:
         events, at = self._events, self._first
-        count_max = self._events_max - self._events_max // DROP_SHARE
+        count_max = limits.HISTORY_EVENTS_MAX - limits.HISTORY_EVENTS_MAX // DROP_SHARE
         bytes_max = limits.HISTORY_BYTES_MAX - limits.HISTORY_BYTES_MAX // DROP_SHARE
         while len(events) - at > count_max or self._bytes > bytes_max:
             oldest = events[at]
@@ -82,7 +84,7 @@ class History:
             if oldest.data is not None:
                 self._bytes -= len(oldest.data)
             self.compacted = oldest.revision
-        if at > self._events_max // 8:
+        if at > limits.HISTORY_EVENTS_MAX // 8:
             del events[:at]
             at = 0
         self._first = at

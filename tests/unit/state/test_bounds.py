@@ -77,9 +77,8 @@ def test_a_recursive_delete_is_bounded(cell, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["HISTORY_EVENTS_MAX", "HISTORY_BYTES_MAX"])
-def test_history_is_bounded_and_says_where_it_begins(make_cell, monkeypatch, name):
+def test_history_is_bounded_and_says_where_it_begins(cell, monkeypatch, name):
     at_most(monkeypatch, name, 16)
-    cell = make_cell()
     session = cell.open()
     for n in range(40):
         cell.put(session, "/a", b"x" * 4, parents=True)
