@@ -122,7 +122,8 @@ class MixedDigest(Digest):
         mixed = (self._mixed * _FACTOR + index + time_ms) & _MIXED_MAX
         mixed = (mixed * _FACTOR + session) & _MIXED_MAX
         are_numbers = True  # True is 1 here, and a tuple of one number is that number
-        for each in value if isinstance(value, tuple) else (value,):
+        # An answer that is remembered is a list if it comes from an image.
+        for each in value if isinstance(value, (tuple, list)) else (value,):
             if isinstance(each, int):
                 mixed = (mixed * _FACTOR + each) & _MIXED_MAX
             else:

@@ -10,6 +10,7 @@ from statistics import mean
 
 from tests.bench import failover, memory, proc, start, workloads
 from tests.bench.comparison import OURS, Comparison
+from tests.bench.driven import NothingAnsweredError, PeersError, unless_it_stands_still
 from tests.bench.generator import LoadGenerator
 from tests.bench.goals import Row
 from tests.bench.nodes import Nodes
@@ -39,7 +40,7 @@ def compare_singles(
 
     take(_ours_alone(wanted, options))
     for peer in peers:
-        take(_peer_alone(peer, wanted, options, require_alike))
+        take(_peer_alone(peer, wanted, options, require_alike, say))
     return list(found.values())
 
 
@@ -72,6 +73,7 @@ def _peer_alone(
     wanted: frozenset[str],
     options: argparse.Namespace,
     require_alike: Callable[[Sequence[Peer], Path], None],
+    say: Callable[[str], None],
 ) -> Iterator[Values]:
     rounds = options.rounds or 3
     with peer:
@@ -90,7 +92,7 @@ def _peer_alone(
                 yield peer.name, subject, seconds
     if wanted & {"node", "restart"}:
         with peer:
-            yield from _peer_filled(peer, wanted, rounds)
+            yield from _peer_filled(peer, wanted, rounds, say)
     if "session" in wanted:
         with peer:
             yield peer.name, "session", [_session_bytes(peer)]
@@ -109,7 +111,9 @@ def _session_bytes(peer: Peer) -> float:
     return mean(float(a) * 2**20 - b for a, b in zip(after, before, strict=True)) / SESSIONS
 
 
-def _peer_filled(peer: Peer, wanted: frozenset[str], rounds: int) -> Iterator[Values]:
+def _peer_filled(
+    peer: Peer, wanted: frozenset[str], rounds: int, say: Callable[[str], None]
+) -> Iterator[Values]:
     peer.load("fill", "-n", workloads.KEYS)
     before = _sizes(peer)
     peer.load("fill", "-n", NODES_OF_TREE)
@@ -119,17 +123,27 @@ def _peer_filled(peer: Peer, wanted: frozenset[str], rounds: int) -> Iterator[Va
         yield peer.name, "node", [grown / NODES_OF_TREE]
     if "restart" in wanted:
         time.sleep(start.SETTLE_S - memory.SETTLE_S)
-        yield peer.name, "restart", [_restart_s(peer) for _ in range(rounds)]
+        seconds = [unless_it_stands_still(lambda: restart_s(peer), say) for _ in range(rounds)]
+        yield peer.name, "restart", seconds
 
 
-def _restart_s(peer: Peer) -> float:
+def restart_s(peer: Peer) -> float:
+    """Kill all nodes of a peer and start them; return seconds until a write is taken.
+
+    Raises:
+        NothingAnsweredError: one did not come up: now and then a port is not free again at once.
+
+    """
     peer.down("KILL")
     began = time.time()
     starting = peer.start_up(keep=True)
     try:
-        return peer.first_write_after(began)
-    finally:
-        peer.settled(starting)
+        try:
+            return peer.first_write_after(began)
+        finally:
+            peer.settled(starting)
+    except PeersError as error:
+        raise NothingAnsweredError(str(error)) from error
 
 
 def _sizes(peer: Peer) -> list[float]:

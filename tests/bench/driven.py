@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Self, TypeVar, cast
 
 from tests.bench.figures import Measure
 from tests.bench.workloads import KEYS, VALUE_BYTES
@@ -24,6 +24,7 @@ CONNECTIONS_MAX: Final = {"etcd": 1, "zookeeper": 16}
 """How many connections serve each best: one that is multiplexed, or sixteen."""
 
 Json = dict[str, object]
+T = TypeVar("T")
 
 
 NOTICED_MS = 100
@@ -40,7 +41,7 @@ class NothingAnsweredError(PeersError):
     """A whole round passed without an answer."""
 
 
-def unless_it_stands_still(measure: Callable[[], Measure], say: Callable[[str], None]) -> Measure:
+def unless_it_stands_still(measure: Callable[[], T], say: Callable[[str], None]) -> T:
     """Return a measure of a peer; one in which it answered nothing is taken again, and told.
 
     Raises:

@@ -8,12 +8,13 @@ import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Self
+from typing import Self, cast
 
 import pytest
 
 from tests.bench import against, peers
 from tests.bench.against import Progress, Theirs
+from tests.bench.alone import restart_s
 from tests.bench.chart import Bar, draw
 from tests.bench.command import parser
 from tests.bench.comparison import OURS, Comparison
@@ -23,6 +24,7 @@ from tests.bench.driven import (
     NothingAnsweredError,
     PeersError,
     outage_told,
+    unless_it_stands_still,
 )
 from tests.bench.failover import outage_s
 from tests.bench.figures import Measure, Summary
@@ -38,6 +40,7 @@ from tests.bench.goals import (
 )
 from tests.bench.growth import Step
 from tests.bench.nodes import NotDurableError, Syncs, require_synced
+from tests.bench.peers import Peer
 from tests.bench.proc import Disk, is_gone
 
 
@@ -270,3 +273,36 @@ def test_what_was_found_is_told_also_if_a_service_does_not_start_again(
         against.main(options)
     assert "1 of 1 goals met" in capsys.readouterr().out
     assert json.loads((tmp_path / "out.json").read_text())["rows"][0]["ratio"] == 3
+
+
+class Stubborn:
+    """A peer of which a node does not come up some times, as far as a restart needs one."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.killed = 0
+
+    def down(self, by: str) -> None:
+        assert by == "KILL"
+        self.killed += 1
+
+    def start_up(self, *, keep: bool) -> None:
+        assert keep
+
+    def first_write_after(self, _began: float) -> float:
+        return 2.5 + self.killed
+
+    def settled(self, _starting: None) -> None:
+        if self.killed <= self.failures:
+            raise PeersError("etcd does not start")
+
+
+@pytest.mark.parametrize("failures", [0, STANDSTILLS_MAX, STANDSTILLS_MAX + 1])
+def test_a_restart_after_which_a_peer_does_not_serve_is_measured_again(failures: int) -> None:
+    peer, said = cast("Peer", Stubborn(failures)), list[str]()
+    if failures > STANDSTILLS_MAX:
+        with pytest.raises(NothingAnsweredError, match="etcd does not start"):
+            unless_it_stands_still(lambda: restart_s(peer), said.append)
+    else:
+        assert unless_it_stands_still(lambda: restart_s(peer), said.append) == 3.5 + failures
+    assert said == ["etcd does not start; measured again"] * min(failures, STANDSTILLS_MAX)

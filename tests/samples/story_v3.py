@@ -50,6 +50,8 @@ def _rest(s, ann, bob, zoe):
     s.do(ann, 5, [], [create, [3, "/n", b"txn", -1, []], [4, "/before", -1, False, []]], [])
     s.ask(zoe, 81, "/mine", b"m", TTL, False, 900, MINE)
     s.command(ann, [3, 2, 2, "/n", b"a copy of an old request", -1, []])
+    s.command(ann, [6, 15, 12, "/lock", False, True, 0, "a copy of one that is remembered"])
+    s.command(ann, [5, 18, 15, [], [], []])
     s.command(987_654, [3, 1, 1, "/n", b"a session that never was", -1, []])
     s.do(bob, 1, "/own", b"", EPHEMERAL, False, False, 0, [])
     s.internal(65, bob)

@@ -5,7 +5,7 @@ from typing import get_args
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from coordsvc.base.errors import RemoteProtocolError
@@ -70,7 +70,9 @@ def test_a_fault_that_nobody_knows_is_not_taken():
 
 
 def test_the_strategies_know_every_kind():
-    assert len(kinds) == len(get_args(messages.PeerMessage)) == len(codec._MAKERS)
+    known = {type(find(kind, lambda _: True)) for kind in kinds}
+    assert known == set(get_args(messages.PeerMessage))
+    assert len(kinds) == len(known) == len(codec._MAKERS) == len(codec._SHAPES)
 
 
 @pytest.mark.parametrize("kind", kinds)
