@@ -27,8 +27,8 @@ GATHERED_MAX: Final = 512
 _MIXED_BITS: Final = 30
 _MIXED_MAX: Final = (1 << _MIXED_BITS) - 1
 _FACTOR: Final = 0x2545F491
-"""Odd, so that a difference is never multiplied away (Knuth 3.2.1.2), and small enough for the
-product of it and what is mixed to be a machine's number."""
+"""Odd, so that a difference is never multiplied away, and small enough for the product of it and
+what is mixed to be a machine's number."""
 _SKIPPED: Final = 255  # where an applied entry has its code
 _pack: Final = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
