@@ -65,19 +65,8 @@ class PackedDigest(Digest):
 
     def take_change(self, index: Index, time_ms: Millis, event: Event) -> None:
         """Take in an entry that succeeded and caused this one event."""
-        stat, data = event.stat, event.data
         gathered = self._gathered
-        gathered += (  # _numbers_of(event), without a call
-            index,
-            time_ms,
-            0,
-            event.kind,
-            event.path,
-            stat[STAT_VERSION],
-            stat[STAT_CVERSION],
-            stat[STAT_OWNER],
-            data if data is None or len(data) <= DATA_BYTES_MAX else crc32(data),
-        )
+        gathered += (index, time_ms, 0, *_numbers_of(event))
         if len(gathered) > GATHERED_MAX:
             self._fold()
 
