@@ -120,7 +120,7 @@ def _fields(file: Path, contents: Contents) -> dict[str, object]:
         "nodes": contents.nodes,
         "sessions": contents.sessions,
         "locks": contents.locks,
-        "digest": f"{contents.digest:016x}",
+        "digest": contents.digest,
         "fingerprint": contents.fingerprint,
         "checksum": contents.checksum,
         "size_bytes": contents.size_bytes,
